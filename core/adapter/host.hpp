@@ -1,0 +1,82 @@
+// Loads runtime adapters (shared objects behind include/usher/plugin.h), chooses which run, and
+// asks them who a container is. Only this part of Usher calls dlopen.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/error.hpp"
+#include "identity/identity.hpp"
+
+namespace usher::adapter {
+
+using ConfigValue = std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>>;
+using Config = std::map<std::string, ConfigValue, std::less<>>;  // dotted keys
+
+struct HostOptions {
+  std::filesystem::path directory = "/usr/lib/usher/adapters";
+  bool automatic = true;              // ask every adapter's probe
+  std::vector<std::string> selected;  // when not automatic: names, or paths of .so files
+  std::map<std::string, Config, std::less<>> config;  // by adapter name
+  bool trust_any_owner = false;  // tests: files that are not root-owned are loaded
+};
+
+struct AdapterInfo {
+  std::string name;
+  std::string version;
+  std::filesystem::path path;
+  enum class State : std::uint8_t { running, not_chosen, failed, stopped } state;
+  std::string reason;                 // why not, or the last health word
+  std::vector<std::string> runtimes;  // names that a hook may carry in --runtime
+};
+
+// What an adapter published. Issue of gates: `done` must be called exactly once, on the loop.
+struct AdapterEvent {
+  enum class Kind : std::uint8_t {
+    sandbox_starting,
+    sandbox_gone,
+    container_starting,
+    container_running,
+    container_gone,
+    synced,
+  } kind;
+  std::string adapter;
+  std::string runtime;
+  identity::Identity identity;
+  std::string cgroup_path;  // as the runtime said, may be empty
+  int pid = 0;
+  std::function<void(Result<>)> done;  // empty unless a gate
+};
+
+class Host {
+ public:
+  using Log = std::function<void(int level, std::string_view adapter, std::string_view message)>;
+  using Sink = std::function<void(AdapterEvent)>;
+
+  static std::unique_ptr<Host> create(asio::io_context& loop, HostOptions options, Sink sink,
+                                      Log log);
+  virtual ~Host() = default;
+
+  // Loads, probes, starts. An explicitly selected adapter that cannot start is an error; with
+  // automatic selection a failed one is only listed.
+  virtual Result<> start() = 0;
+  // Asks the one adapter that serves `runtime`; errors: nobody serves it, the adapter refused (its
+  // reason), no answer within the deadline.
+  virtual asio::awaitable<Result<identity::Identity>> identify(
+      std::string runtime, identity::OciState state, std::string raw_state,
+      std::chrono::milliseconds deadline) = 0;
+  virtual std::vector<AdapterInfo> adapters() const = 0;
+  // Stops all, waits for their stopped callback or the deadline.
+  virtual asio::awaitable<void> stop(std::chrono::milliseconds deadline) = 0;
+};
+
+}  // namespace usher::adapter

@@ -1,0 +1,106 @@
+// The kernel side as the agent sees it: load or adopt the programs and maps, enrol, switch,
+// release, read events. Only this part of Usher knows libbpf.
+//
+// Threads: everything on the agent's loop thread; no call blocks longer than a bpf() system call,
+// but for open() (seconds, loads programs) and grace() (about 10 ms).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "identity/identity.hpp"
+#include "policy/compile.hpp"
+#include "usher_bpf.h"
+
+namespace usher::enforce {
+
+enum class Backend : std::uint8_t { lsm, tracepoint };
+
+struct Options {
+  std::string backend = "auto";                      // auto, lsm, tracepoint
+  std::filesystem::path pins = "/sys/fs/bpf/usher";  // below it: v<USHER_LAYOUT>/
+  std::filesystem::path cgroup_root;                 // cgroup2 mount; empty = found
+  std::uint32_t event_burst = 10;
+  std::uint32_t event_window_ms = 1000;
+};
+
+// A workload's slot as found in the kernel's maps at adoption.
+struct EnrolledSlot {
+  std::uint32_t slot = 0;
+  usher_workload value{};
+};
+
+struct Handle {  // a task that carries a workload
+  std::uint32_t pid = 0;
+  std::uint32_t workload = 0;
+};
+
+class Enforcer {
+ public:
+  // Loads and pins, or takes over what is pinned (then `adopted()`), attaches, reads the host's
+  // roots. Errors say what this kernel lacks and what to do.
+  static Result<std::unique_ptr<Enforcer>> open(const Options& options);
+  virtual ~Enforcer() = default;
+
+  virtual Backend backend() const = 0;
+  virtual policy::Capabilities capabilities() const = 0;
+  virtual const usher_key& key() const = 0;
+  virtual bool adopted() const = 0;
+  virtual std::vector<std::string> warnings() const = 0;  // 6.1 with full preemption, …
+
+  // -- profiles. Publishing writes memory and reads it back; nothing refers to it before switch_to.
+  virtual Result<std::uint32_t> publish(const policy::ProfileImage& image) = 0;
+  // The profile's cells are reused after a grace period that the enforcer keeps.
+  virtual void retire(std::uint32_t profile) = 0;
+  virtual const usher_profile& profile(std::uint32_t index) const = 0;
+  virtual std::span<const usher_cell> arena() const = 0;
+  virtual std::uint32_t cells_used() const = 0;
+
+  // -- workloads. enrol writes the slot, the cgroup's and the mount namespace's entry and reads all
+  // back: three writes, whatever the policies. An existing enrolment of the cgroup or namespace is
+  // an error.
+  virtual Result<std::uint32_t> enrol(const identity::Placement& placement, std::uint32_t profile,
+                                      std::uint32_t flags) = 0;
+  virtual Result<> switch_to(std::uint32_t slot, std::uint32_t profile) = 0;  // one atomic store
+  virtual std::uint32_t incarnation(std::uint32_t slot) const = 0;
+  virtual Result<> release(std::uint32_t slot) = 0;  // nothing is judged any more
+  // The cgroup is gone: new tasks cannot be armed by it. The slot stays.
+  virtual Result<> end(std::uint32_t slot) = 0;
+  // Nobody carries it: the slot may be reused.
+  virtual Result<> forget(std::uint32_t slot) = 0;
+  virtual std::vector<EnrolledSlot> enrolled() const = 0;
+
+  // Tags tasks that ran before they were enrolled, until a pass finds nothing new; the count.
+  virtual Result<std::uint32_t> tag_running() = 0;
+  // Who carries which workload.
+  virtual Result<std::vector<Handle>> holders() = 0;
+
+  // -- events
+  virtual int events_fd() const = 0;  // readable: call consume
+  virtual Result<> consume(const std::function<void(const usher_event&)>& sink) = 0;
+  // Suppressed counts not yet told by an event: (workload, rule, count since last asked).
+  struct Suppressed {
+    std::uint32_t workload;
+    std::uint32_t rule;
+    std::uint64_t count;
+  };
+  virtual std::vector<Suppressed> take_suppressed() = 0;
+  virtual std::vector<std::uint64_t> counters() const = 0;  // by USHER_COUNT_*
+
+  // -- node
+  virtual Result<> set_audit(bool audit) = 0;
+  virtual bool audit() const = 0;
+  // The cgroup2 mount that placements are relative to.
+  virtual const std::filesystem::path& cgroup_root() const = 0;
+
+  // Unpins and detaches everything below `pins`: enforcement ends. Works without an Enforcer.
+  static Result<> teardown(const std::filesystem::path& pins);
+};
+
+}  // namespace usher::enforce

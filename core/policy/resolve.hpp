@@ -1,0 +1,22 @@
+// Which policies apply to whom. Pure.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.hpp"
+#include "policy/policy.hpp"
+
+namespace usher::policy {
+
+// True when every part of the selector that is given holds.
+bool selects(const Selector& selector, const identity::Identity& who, std::string_view runtime);
+
+// The policies of `set` that select `who`. An error names the policies if one of them can only be
+// decided with labels and `who.labels_known` is false (and nothing else rules it out).
+Result<RuleSet> resolve(const PolicySet& set, const identity::Identity& who,
+                        std::string_view runtime);
+
+// * any run of bytes (also none, also '/'), ? one byte; everything else itself.
+bool glob_matches(std::string_view pattern, std::string_view text);
+
+}  // namespace usher::policy
