@@ -9,7 +9,7 @@
 world "$@"
 
 # Software emulation runs the runtimes some 30 times slower than the machine itself.
-if [ -n "${USHER_VM:-}" ]; then COUNT=${COUNT:-200}; else COUNT=${COUNT:-1000}; fi
+if [ -n "${USHER_IN_VM:-}" ]; then COUNT=${COUNT:-200}; else COUNT=${COUNT:-1000}; fi
 
 policy no-denied <<'T'
 [policy]
