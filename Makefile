@@ -15,14 +15,14 @@ build: setup ## build what is installed (build/release)
 	@scripts/build release
 
 demo: build ## watch a container being stopped at its first instruction (as root)
-	@scripts/demo
+	@USHER_BUILD=$(CURDIR)/build/release demo/run
 
 test: setup ## build and run every test (as root); ends with "N passed, N failed, N skipped"
 	@scripts/build dev
 	@tests/run
 
 bench: build ## measure what the design promises; one line a figure
-	@bench/run
+	@USHER_BUILD=$(CURDIR)/build/release bench/run
 
 install: ## install build/release to DESTDIR and prefix (default /usr/local)
 	@scripts/install "$(prefix)" "$(DESTDIR)"
