@@ -144,6 +144,9 @@ std::expected<Peer, Refusal> check_peer(int connection, const PeerRules& rules) 
       return refuse(peer, cred.uid, "it ended before it was accepted");
     }
   }
+  if (!alive(peer.pidfd.get())) {
+    return refuse(peer, cred.uid, "it ended before it was accepted");
+  }
   const std::string pid = std::to_string(cred.pid);
   if (!same_user_namespace(rules.proc, pid, "1") && !same_user_namespace(rules.proc, pid, "self")) {
     return refuse(peer, cred.uid, "it is not in the node's user namespace");
@@ -155,8 +158,8 @@ std::expected<Peer, Refusal> check_peer(int connection, const PeerRules& rules) 
   if (rules.is_workload && rules.is_workload(static_cast<std::uint32_t>(cred.pid))) {
     return refuse(peer, cred.uid, "it belongs to a workload");
   }
-  if (!alive(peer.pidfd.get())) {
-    return refuse(peer, cred.uid, "it ended before it was accepted");
+  if (!alive(peer.pidfd.get())) {  // then what was read may be of another process
+    return refuse(peer, cred.uid, "it ended while it was being checked");
   }
   return peer;
 }
