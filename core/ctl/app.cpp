@@ -17,6 +17,7 @@ using Command = std::function<int(const Terminal&)>;
 class App {
  public:
   explicit App(const Surroundings& surroundings) : surroundings_(surroundings) {
+    app_.name("usherctl");
     app_.description("Asks and steers usherd, the node agent; checks policies and this node.");
     app_.footer(
         "Exit codes: 0 done, 1 refused or failed, 2 bad command line or input, 3 no agent "

@@ -125,13 +125,17 @@ int check_policies(const std::vector<std::filesystem::path>& files, const std::s
     return all.errors.empty() ? kOk : kFailed;
   }
   for (const auto& error : all.errors) {
-    terminal.err << terminal.paint(Colour::red, "error: ") << escape(error.text()) << '\n';
+    terminal.err << terminal.paint(Colour::red, escape(error.text())) << '\n';
   }
   for (const auto& warning : all.warnings) {
-    terminal.err << terminal.paint(Colour::yellow, "warning: ") << escape(warning.text()) << '\n';
+    terminal.err << terminal.paint(Colour::yellow, escape(warning.text())) << '\n';
   }
-  terminal.out << fmt::format("{} policies, {} errors, {} warnings\n", all.policies.size(),
-                              all.errors.size(), all.warnings.size());
+  const auto counted = [](std::size_t count, const char* one, const char* many) {
+    return fmt::format("{} {}", count, count == 1 ? one : many);
+  };
+  terminal.out << fmt::format("{}, {}, {}\n", counted(all.policies.size(), "policy", "policies"),
+                              counted(all.errors.size(), "error", "errors"),
+                              counted(all.warnings.size(), "warning", "warnings"));
   return all.errors.empty() ? kOk : kFailed;
 }
 
