@@ -2,11 +2,13 @@
 #include <boost/test/unit_test.hpp>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <fstream>
@@ -56,7 +58,20 @@ class Cgroup {
   }
   Cgroup(const Cgroup&) = delete;
   Cgroup& operator=(const Cgroup&) = delete;
-  ~Cgroup() { ::rmdir(directory().c_str()); }
+  ~Cgroup() {
+    std::ofstream(directory() / "cgroup.kill") << 1;
+    const usher::Fd events(::open((directory() / "cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 256> text{};
+    for (ssize_t n = 1; n > 0;) {
+      n = ::pread(events.get(), text.data(), text.size() - 1, 0);
+      if (n <= 0 || std::strstr(text.data(), "populated 0") != nullptr) {
+        break;
+      }
+      pollfd changed{events.get(), POLLPRI, 0};
+      ::poll(&changed, 1, 5000);
+    }
+    ::rmdir(directory().c_str());
+  }
 
   const std::string& path() const { return path_; }
   fs::path directory() const { return cgroup2_mount().native() + path_; }
