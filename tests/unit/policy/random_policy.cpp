@@ -53,8 +53,10 @@ std::string RandomPolicies::name() {
 }
 
 std::string RandomPolicies::path(std::uint32_t max_depth) {
-  std::string out;
-  const std::uint32_t depth = 1 + below(max_depth);
+  static const std::array<std::string, 6> kBegin = {"/usr/bin", "/bin",  "/usr/lib64",
+                                                    "/lib64",   "/sbin", "/usr"};
+  std::string out = max_depth > 3 && one_in(3) ? kBegin[below(kBegin.size())] : "";
+  const std::uint32_t depth = 1 + below(max_depth - (out.empty() ? 0 : 2));
   for (std::uint32_t i = 0; i < depth; ++i) {
     const std::string next = name();
     out += "/" + (out.size() + next.size() < 900 ? next : "a");
@@ -76,13 +78,13 @@ PathPattern RandomPolicies::pattern(bool from) {
       if (one_in(8)) {
         return {Form::tree, ""};
       }
-      return {Form::tree, one_in(10) ? path(from ? 11 : 62) : path(3)};
+      return {Form::tree, one_in(10) ? path(from ? 11 : 62) : path(4)};
     }
     default: {
       const std::string whole = name();
       const std::size_t length =
           1 + below(static_cast<std::uint32_t>(std::min<std::size_t>(whole.size(), 63)));
-      return {Form::prefix, (one_in(4) ? "" : path(3)) + "/" + whole.substr(0, length)};
+      return {Form::prefix, (one_in(4) ? "" : path(4)) + "/" + whole.substr(0, length)};
     }
   }
 }
@@ -197,7 +199,7 @@ std::string RandomPolicies::near(const std::vector<PathPattern>& patterns) {
   if (one_in(6)) {
     out += name().front();
   }
-  if (one_in(6) && out.starts_with("/usr/")) {
+  if (one_in(3) && out.starts_with("/usr/")) {
     out.erase(0, 4);
   }
   if (!out.starts_with('/')) {
