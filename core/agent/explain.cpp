@@ -8,6 +8,7 @@
 #include "agent/kernel_events.hpp"
 #include "base/escape.hpp"
 #include "policy/address.hpp"
+#include "policy/explain.hpp"
 
 namespace usher::agent {
 
@@ -57,7 +58,6 @@ Result<> absolute(std::string_view what, const std::string& path) {
 }
 
 void add_notes(const Entry& entry, const enforce::Enforcer& enforcer, v1::ExplainResponse& out) {
-  const auto& policies = entry.profile->rules.policies;
   if (entry.workload.released) {
     out.add_notes("this workload was released: nothing is judged");
   }
@@ -66,16 +66,6 @@ void add_notes(const Entry& entry, const enforce::Enforcer& enforcer, v1::Explai
   }
   if (entry.profile->adopted) {
     out.add_notes("its profile was loaded by an earlier agent; rules are named where they are known");
-  } else if (policies.empty()) {
-    out.add_notes("no policy applies to this workload");
-  }
-  for (const auto& policy : policies) {
-    const bool degraded = std::ranges::find(entry.profile->degraded, policy->name) !=
-                          entry.profile->degraded.end();
-    out.add_notes(fmt::format("policy {} applies, {}", policy->name,
-                              policy->mode == policy::Mode::audit ? "in audit mode"
-                              : degraded ? "in audit only, because this kernel cannot enforce it"
-                                         : "enforced"));
   }
   if (!entry.problem.empty()) {
     out.add_notes("an older profile is in force: " + entry.problem);
@@ -122,7 +112,7 @@ Result<v1::ExplainResponse> explain(const v1::ExplainRequest& request, const Reg
   }
   const auto query = parse_query(request);
   if (!query) {
-    return std::unexpected(query.error());
+    return fail(query.error().message, EINVAL);
   }
   const auto& entry = *registry.by_slot(*slot);
   v1::ExplainResponse out;
@@ -132,14 +122,19 @@ Result<v1::ExplainResponse> explain(const v1::ExplainRequest& request, const Reg
           : policy::evaluate(enforcer.profile(entry.profile->index), enforcer.arena(),
                              enforcer.key(), *query);
   out.set_verdict(std::string(verdict_word(verdict.decision)));
+  policy::RuleName decided;
   if (const auto* name = rules.name(verdict.rule)) {
-    out.set_policy(name->policy);
-    out.set_rule(name->rule);
-  }
-  if (verdict.by_request) {
-    out.add_notes("decided by the name asked for, not by the file's own");
+    decided = *name;
+    out.set_policy(decided.policy);
+    out.set_rule(decided.rule);
   }
   add_notes(entry, enforcer, out);
+  if (!entry.profile->adopted) {
+    for (const auto& note : policy::explain(entry.profile->rules, entry.profile->degraded, *query,
+                                            verdict, decided)) {
+      out.add_notes(note);
+    }
+  }
   return out;
 }
 

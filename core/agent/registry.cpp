@@ -124,7 +124,8 @@ Result<std::uint32_t> Registry::find(std::string_view word) const {
     return fail(fmt::format("no workload is called \"{}\"; give a container id or the first {} or "
                             "more of its characters, NAMESPACE/POD[/CONTAINER], or a slot "
                             "(see usherctl workloads)",
-                            escape(word), kShortestPrefix));
+                            escape(word), kShortestPrefix),
+                ENOENT);
   }
   if (hits.size() > 1) {
     std::string names;
@@ -132,7 +133,8 @@ Result<std::uint32_t> Registry::find(std::string_view word) const {
       names += fmt::format("{}{} (slot {})", names.empty() ? "" : ", ",
                            display_name(entries_.at(slot).workload.identity), slot);
     }
-    return fail(fmt::format("\"{}\" fits more than one workload: {}", escape(word), names));
+    return fail(fmt::format("\"{}\" fits more than one workload: {}", escape(word), names),
+                EINVAL);
   }
   return hits.front();
 }

@@ -111,7 +111,7 @@ std::unique_ptr<api::EventSubscription> Service::subscribe(std::uint32_t history
 
 Result<v1::SetModeResponse> Service::set_mode(const std::string& mode) {
   if (mode != "enforce" && mode != "audit") {
-    return fail(fmt::format("mode \"{}\": expected enforce or audit", escape(mode)));
+    return fail(fmt::format("mode \"{}\": expected enforce or audit", escape(mode)), EINVAL);
   }
   v1::SetModeResponse out;
   out.set_previous(mode_word(p_.enforcer.audit()));
