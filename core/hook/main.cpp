@@ -15,6 +15,7 @@
 #include "hook/conclude.hpp"
 #include "hook/input.hpp"
 #include "hook/options.hpp"
+#include "hook/syslog.hpp"
 #include "hook/wire.hpp"
 
 namespace usher::hook {
@@ -40,6 +41,9 @@ void write_to(int fd, std::string_view text) {
 int end_with(const Ending& ending) {
   if (!ending.sentence.empty()) {
     write_to(STDERR_FILENO, "usher-hook: " + ending.sentence + "\n");
+    if (::isatty(STDERR_FILENO) == 0) {  // a person at a terminal has read it
+      write_syslog(kSyslogSocket, ending.status != 0, ending.sentence);
+    }
   }
   return ending.status;
 }

@@ -163,8 +163,9 @@ Result<> agrees(const Identity& who, std::string_view cgroup_path) {
     return fail("cgroup " + escape(cgroup_path) +
                 " is that of a runtime's monitor, not of a container");
   }
-  const bool in_pod = !owner.pod_uid.empty();
-  if (in_pod && owner.pod_uid != who.pod_uid) {
+  // A sandbox's own record may be worth nothing (CRI-O): one that names no pod claims none.
+  const bool claims_none = who.is_sandbox && who.pod_uid.empty() && who.pod_namespace.empty();
+  if (!owner.pod_uid.empty() && owner.pod_uid != who.pod_uid && !claims_none) {
     return fail("the identity (" + who.identity_source + ") " + shown_uid(who.pod_uid) +
                 ", but cgroup " + escape(cgroup_path) + " belongs to pod uid " +
                 escape(owner.pod_uid));

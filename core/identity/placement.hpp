@@ -30,7 +30,8 @@ Result<Placement> place(int pid, const PlacementOptions& options);
 
 // Pod uid and container id must agree with the cgroup path where the path carries them
 // (identity/cgroup_path.hpp has the forms). An identity that names a pod in a path that belongs to
-// another, or none in the path of a pod, is an error that says both.
+// another, or none in the path of a pod, is an error that says both. (A sandbox that claims no pod
+// at all is only held to its container id.)
 Result<> agrees(const Identity& who, std::string_view cgroup_path);
 
 // USHER_MERGED_* of an image's root: which of /bin, /sbin, /lib… link to /usr/<same>. `rootfs` is

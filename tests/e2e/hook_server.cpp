@@ -7,7 +7,8 @@
 //   close   accepts and closes        error   gRPC status INTERNAL with a message to be decoded
 //   busy    gRPC status UNAVAILABLE   garbage bytes that are no HTTP/2
 //
-// Prints "ready" when it listens, then one line per call: STAGE RUNTIME STATE-LENGTH. SIGTERM ends
+// Prints "ready" when it listens, then one line per call: STAGE RUNTIME STATE-LENGTH
+// (close and garbage: one word per connection). SIGTERM ends
 // it.
 #include <grpcpp/grpcpp.h>
 #include <sys/socket.h>
@@ -100,6 +101,8 @@ int serve_raw(const std::string& path, bool garbage) {
     if (peer < 0) {
       return 1;
     }
+    std::puts(garbage ? "garbage" : "closed");
+    std::fflush(stdout);
     if (garbage) {
       constexpr std::string_view kText = "SSH-2.0-not-an-agent\r\n and some more bytes of it\r\n";
       if (::send(peer, kText.data(), kText.size(), MSG_NOSIGNAL) < 0) {

@@ -59,6 +59,18 @@ BOOST_AUTO_TEST_CASE(no_pod_in_the_path_of_one_is_refused) {
   disagrees(who, kPodPath, "names no pod");
 }
 
+BOOST_AUTO_TEST_CASE(a_sandbox_that_claims_no_pod_is_held_to_its_id) {
+  Identity pause;
+  pause.is_sandbox = true;
+  pause.container_id = kId;
+  BOOST_TEST(agrees(pause, kPodPath).has_value());
+  pause.container_id = std::string(64, 'b');
+  disagrees(pause, kPodPath, "belongs to container id");
+  pause.container_id = kId;
+  pause.pod_namespace = "ns1";
+  disagrees(pause, kPodPath, "names no pod");
+}
+
 BOOST_AUTO_TEST_CASE(another_container_is_refused) {
   auto who = web();
   who.container_id = std::string(64, 'b');
