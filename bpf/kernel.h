@@ -205,4 +205,7 @@ struct sockaddr;
                : [v] "+r"(value)                      \
                : [room] "i"(limit))
 
+/* The same with a mask: for the sizes that helpers are given, where 6.1 sees only this. */
+#define MASK(value, bits) asm volatile("%[v] &= %[m]" : [v] "+r"(value) : [m] "i"(bits))
+
 #endif

@@ -14,8 +14,9 @@ static __always_inline u64 first_bytes(u64 word, u32 length) {
 __noinline u64 usher_hash_bytes(struct usher_scratch* s, u64 address, u32 length) {
   const struct usher_config* c = node_config();
   if (!s || !c || length == 0 || length > 255) return 0;
-  /* &: 6.1 does not see through the comparison */
-  if (bpf_probe_read_kernel(s->words, length & 0xff, (void*)address)) return 0;
+  u64 size = length;
+  MASK(size, 0xff);
+  if (bpf_probe_read_kernel(s->words, size, (void*)address)) return 0;
   struct usher_lanes lanes;
   usher_hash_begin(&c->key, &lanes);
   for (u32 i = 0; i < USHER_NAME_WORDS; i++) {
@@ -73,8 +74,8 @@ __noinline u32 usher_match_prefixes(struct usher_scratch* s, u32 profile, u64 di
   if (!s || !c || which > USHER_SET_REQUESTED) return 0;
   u64 length = s->name[which].leaf_len;
   if (length > 63) length = 63;
-  if (length == 0 || bpf_probe_read_kernel(s->words, length & 63, (void*)s->name[which].leaf))
-    return 0;
+  MASK(length, 63);
+  if (length == 0 || bpf_probe_read_kernel(s->words, length, (void*)s->name[which].leaf)) return 0;
   struct usher_lanes lanes;
   usher_hash_begin(&c->key, &lanes);
   s->walk.lane_a = lanes.a;

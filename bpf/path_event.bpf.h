@@ -35,6 +35,7 @@ static int render_step(u32 i, struct render_step* step) {
   }
   BOUND(at, PATH_ROOM);
   e->data[at] = '/';
+  MASK(length, 0xff);
   bpf_probe_read_kernel(&e->data[at + 1], length, text);
   step->at = at + 1 + length;
   return 0;
@@ -59,7 +60,8 @@ __noinline int usher_render(struct usher_scratch* s, struct usher_event* e) {
     at = 1;
   }
   if (step.cut || !known) {
-    u64 length = n->leaf_len & 0xff;
+    u64 length = n->leaf_len;
+    MASK(length, 0xff);
     bpf_probe_read_kernel(&e->data[at], length, (void*)n->leaf);
     at += length;
   }
