@@ -72,8 +72,9 @@ static __always_inline int check_socket(struct socket* sock, const void* address
   struct usher_peer peer = {.protocol = protocol};
   if (!read_peer(&peer, family, address, length, unspec_is_v4)) return 0;
   normalise(&peer, kind);
-  struct usher_sets sets = {};
-  u64 d = usher_judge_peer(&sets, t, &peer, profile, kind);
+  struct usher_scratch* s = scratch_of(task);
+  if (!s) return answer(kind_of(p, kind)->flags & USHER_KIND_DENIES);
+  u64 d = usher_judge_peer(&s->sets, t, &peer, profile, kind);
   return refuse_peer(&peer, index, d, kind, 0);
 }
 

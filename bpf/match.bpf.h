@@ -5,6 +5,12 @@
 
 #include "verdict.bpf.h"
 
+static __always_inline struct usher_name* name_at(struct usher_scratch* s, u32 which) {
+  u64 at = which;
+  BOUND(at, 2);
+  return &s->name[at];
+}
+
 /* The first `length` bytes (1..8) of a word. */
 static __always_inline u64 first_bytes(u64 word, u32 length) {
   return word & (~0ull >> ((64 - 8 * length) & 63));
@@ -47,7 +53,7 @@ static int prefix_step(u32 i, struct prefix_step* step) {
   u32 which = step->which;
   u64 vecs;
   u32 n = i + 1;
-  if (!s || !p || !c || which > USHER_SET_REQUESTED || n > s->name[which].leaf_len) return 1;
+  if (!s || !p || !c || n > name_at(s, which)->leaf_len) return 1;
   u64 word = s->words[i / 8 & (USHER_NAME_WORDS - 1)];
   struct usher_lanes lanes = {s->walk.lane_a, s->walk.lane_b};
   if (step->lengths >> (n & 63) & 1) {
@@ -71,11 +77,11 @@ static int prefix_step(u32 i, struct prefix_step* step) {
 __noinline u32 usher_match_prefixes(struct usher_scratch* s, u32 profile, u64 directory,
                                     u64 lengths, u32 which) {
   const struct usher_config* c = node_config();
-  if (!s || !c || which > USHER_SET_REQUESTED) return 0;
-  u64 length = s->name[which].leaf_len;
+  if (!s || !c) return 0;
+  u64 length = name_at(s, which)->leaf_len;
   if (length > 63) length = 63;
   MASK(length, 63);
-  if (length == 0 || bpf_probe_read_kernel(s->words, length, (void*)s->name[which].leaf)) return 0;
+  if (length == 0 || bpf_probe_read_kernel(s->words, length, (void*)name_at(s, which)->leaf)) return 0;
   struct usher_lanes lanes;
   usher_hash_begin(&c->key, &lanes);
   s->walk.lane_a = lanes.a;
@@ -107,8 +113,8 @@ static int tree_step(u32 i, struct tree_step* step) {
   struct usher_scratch* s = step->scratch;
   u32 which = step->which;
   u64 vecs;
-  if (!s || which > USHER_SET_REQUESTED) return 1;
-  const struct usher_name* name = &s->name[which];
+  if (!s) return 1;
+  const struct usher_name* name = name_at(s, which);
   u64 fold = step->fold;
   if (!find_node(step->profile, fold, &vecs)) return 1;
   u32 left = name->depth - i;
@@ -138,7 +144,7 @@ static int tree_step(u32 i, struct tree_step* step) {
 __noinline u32 usher_match(struct usher_scratch* s, u32 profile, u32 kind, u32 which) {
   const struct usher_profile* p = profile_of(profile);
   const struct usher_config* c = node_config();
-  if (!s || !p || !c || which > USHER_SET_REQUESTED) return 0;
+  if (!s || !p || !c) return 0;
   u32 flags = kind_of(p, kind)->flags;
   u64 vecs;
   struct tree_step step = {.scratch = s,
@@ -148,24 +154,24 @@ __noinline u32 usher_match(struct usher_scratch* s, u32 profile, u32 kind, u32 w
                            .which = which};
   bpf_loop(USHER_MAX_DEPTH + 1, tree_step, &step, 0);
   u32 met = step.met;
-  if (flags & (USHER_KIND_BASE | USHER_KIND_PREFIX) && s->name[which].depth > 0) {
+  if (flags & (USHER_KIND_BASE | USHER_KIND_PREFIX) && name_at(s, which)->depth > 0) {
     if (!met) {
       clear_set(&s->sets, which);
       clear_set(&s->sets, USHER_SET_EXCEPT);
     }
     if (flags & USHER_KIND_BASE &&
-        find_node(p, usher_base_key(&c->key, kind, s->name[which].base), &vecs)) {
+        find_node(p, usher_base_key(&c->key, kind, name_at(s, which)->base), &vecs)) {
       met = 1;
       usher_gather(&s->sets, p->vectors, vecs & NODE_EXACT_BOTH, which);
     }
-    if (flags & USHER_KIND_PREFIX && step.within && s->name[which].depth <= USHER_MAX_DEPTH &&
+    if (flags & USHER_KIND_PREFIX && step.within && name_at(s, which)->depth <= USHER_MAX_DEPTH &&
         find_node(p, usher_prefix_set_key(&c->key, step.parent), &vecs))
       met |= usher_match_prefixes(s, profile, step.parent, vecs, which);
   }
   if (!met) return 0;
+  u64* set = set_at(&s->sets, which);
 #pragma unroll
-  for (int i = 0; i < USHER_VEC_WORDS; i++)
-    s->sets.set[which][i] &= ~s->sets.set[USHER_SET_EXCEPT][i];
+  for (int i = 0; i < USHER_VEC_WORDS; i++) set[i] &= ~s->sets.set[USHER_SET_EXCEPT][i];
   return 1;
 }
 
