@@ -36,17 +36,17 @@ __noinline u32 usher_settle_peer(struct usher_peer* peer, u32 workload, u64 deci
   return DECISION_VERDICT(decision);
 }
 
-/* A file operation by a task that no scratch could be had for: the file is unknown. */
+/* A file operation by a task that no scratch could be had for: the file is unknown, and what is
+ * denied to any file is denied to it. */
 __noinline u32 usher_check_bare(struct usher_task* t, u32 kind) {
-  struct usher_sets sets = {};
   if (!t) return 0;
   struct usher_workload* w = judged_workload(t->workload);
   if (!w) return 0;
   count(USHER_COUNT_UNKNOWN);
-  u64 d = usher_decide(&sets, t, w->profile, kind, MET_UNKNOWN);
-  u32 verdict = usher_settle_peer(0, t->workload, d, kind, USHER_EVENT_UNKNOWN_FILE);
-  if (verdict == USHER_KILLED) bpf_send_signal(SIGKILL);
-  return verdict >= USHER_DENIED;
+  u32 rule = usher_denying_rule(w->profile, kind);
+  if (!rule) return 0;
+  u64 d = DECISION(USHER_DENIED, rule);
+  return usher_settle_peer(0, t->workload, d, kind, USHER_EVENT_UNKNOWN_FILE) >= USHER_DENIED;
 }
 
 /* Decides `kind` for name[RESOLVED] and carries it out. 1: refuse. */

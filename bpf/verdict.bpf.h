@@ -68,22 +68,27 @@ static __always_inline void clear_set(struct usher_sets* s, u32 which) {
 }
 
 /* set[to] |= the vector in arena cell `cell`. */
-__noinline int usher_join(struct usher_sets* s, u32 cell, u32 to) {
+static __always_inline void join(struct usher_sets* s, u32 cell, u32 to) {
   const union usher_cell* c = cell_of(cell);
-  if (!s || !c) return 0;
+  if (!c) return;
   u64* set = set_at(s, to);
 #pragma unroll
   for (int i = 0; i < USHER_VEC_WORDS; i++) set[i] |= c->vec.word[i];
+}
+
+__noinline int usher_join(struct usher_sets* s, u32 cell, u32 to) {
+  if (s) join(s, cell, to);
   return 0;
 }
 
-/* A node's vectors, those named in `vecs` (0: left out): rules to set[to], excepts to theirs. */
+/* A node's vectors, those named in `vecs` (0: left out): rules to set[to], excepts to theirs. A
+ * leaf, with its calls inlined: the deepest chain of calls has no stack to spare. */
 __noinline int usher_gather(struct usher_sets* s, u32 vectors, u64 vecs, u32 to) {
   if (!s) return 0;
-  if (vecs & 0xffff) usher_join(s, vectors + (vecs & 0xffff), to);
-  if (vecs >> 16 & 0xffff) usher_join(s, vectors + (vecs >> 16 & 0xffff), to);
-  if (vecs >> 32 & 0xffff) usher_join(s, vectors + (vecs >> 32 & 0xffff), USHER_SET_EXCEPT);
-  if (vecs >> 48) usher_join(s, vectors + (vecs >> 48), USHER_SET_EXCEPT);
+  if (vecs & 0xffff) join(s, vectors + (vecs & 0xffff), to);
+  if (vecs >> 16 & 0xffff) join(s, vectors + (vecs >> 16 & 0xffff), to);
+  if (vecs >> 32 & 0xffff) join(s, vectors + (vecs >> 32 & 0xffff), USHER_SET_EXCEPT);
+  if (vecs >> 48) join(s, vectors + (vecs >> 48), USHER_SET_EXCEPT);
   return 0;
 }
 
