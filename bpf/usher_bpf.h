@@ -199,6 +199,7 @@ struct usher_profile {
 /* ---- node-wide configuration --------------------------------------------------------------- */
 
 #define USHER_CONFIG_AUDIT (1u << 0) /* `usherctl mode audit`: nothing is denied, all is reported */
+#define USHER_CONFIG_TIDS (1u << 1)  /* the tracepoint backend: the table of thread ids is kept */
 
 enum { USHER_UNENROLLED_ALLOW = 0, USHER_UNENROLLED_AUDIT = 1, USHER_UNENROLLED_DENY = 2 };
 
@@ -297,6 +298,22 @@ struct usher_rate {
   __u32 incarnation;
   __u64 suppressed; /* all time */
   __u64 reported;   /* part of suppressed that events have told */
+};
+
+/* ---- what the task iterators write ----------------------------------------------------------- */
+
+/* tag_tasks: one for each task newly tagged; list_holders: one for each that carries a workload.
+ * pid is the thread's, in the host's pid namespace. */
+struct usher_holder {
+  __u32 pid;
+  __u32 workload;
+};
+
+/* read_roots: the root dentries of pid 1 and pid 2. */
+struct usher_root_of {
+  __u64 dentry;
+  __u32 pid;
+  __u32 reserved;
 };
 
 /* ---- the verdict as a function (SYSCALL program, tests) ------------------------------------- */

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/error.hpp"
@@ -16,7 +18,8 @@ namespace usher::api {
 class EventSubscription {
  public:
   virtual ~EventSubscription() = default;
-  // The next event; an error when the hub was closed. A reader that is too slow loses events: the
+  // The next event; an error when the hub was closed or, without `follow`, when the history has
+  // been told (the stream then ends well). A reader that is too slow loses events: the
   // next one it gets says how many in `suppressed` with type "lost".
   virtual asio::awaitable<Result<v1::Event>> next() = 0;
 };
@@ -32,6 +35,8 @@ class Handlers {
   virtual v1::ListWorkloadsResponse workloads() = 0;
   virtual v1::ListPoliciesResponse policies() = 0;
   virtual v1::ListAdaptersResponse adapters() = 0;
+  // Errors, here and below: code ENOENT for a workload that is not there, EINVAL for a question
+  // that makes no sense; anything else is a refusal.
   virtual Result<v1::ExplainResponse> explain(const v1::ExplainRequest& request) = 0;
   virtual std::unique_ptr<EventSubscription> subscribe(std::uint32_t history, bool follow) = 0;
   virtual Result<v1::SetModeResponse> set_mode(const std::string& mode) = 0;

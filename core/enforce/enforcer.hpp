@@ -5,6 +5,7 @@
 // but for open() (seconds, loads programs) and grace() (about 10 ms).
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -39,6 +40,7 @@ struct EnrolledSlot {
 struct Handle {  // a task that carries a workload
   std::uint32_t pid = 0;
   std::uint32_t workload = 0;
+  auto operator<=>(const Handle&) const = default;
 };
 
 class Enforcer {

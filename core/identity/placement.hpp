@@ -11,26 +11,35 @@
 namespace usher::identity {
 
 struct PlacementOptions {
-  std::filesystem::path cgroup_root;  // the cgroup2 mount
-  std::filesystem::path proc = "/proc";
+  std::filesystem::path cgroup_root;     // the cgroup2 mount
+  std::filesystem::path proc = "/proc";  // of the agent's own pid namespace
 };
 
-// The cgroup2 path of `pid` (unified or hybrid tree), its id, its mount namespace. The pidfd is
-// taken first and checked last, so that the answer is of one process. Errors: the process is gone,
-// is in the root cgroup or in the agent's own, shares its cgroup with processes that are not the
-// container's (a cgroup of its own is demanded), or is in the host's mount namespace.
+// The cgroup2 path of `pid` (unified or hybrid tree: the "0::" line), its id, its mount namespace;
+// `merged` is left 0. The child "container" that crun makes in a container's scope stands for the
+// scope. The pidfd is taken first and checked last, so that the answer is of one process.
+//
+// Errors: the process is gone; is in the root cgroup, in the agent's own or in one above that;
+// moved meanwhile; is in the mount namespace of the agent or (where it may be read) of pid 1;
+// shares its cgroup with others. A cgroup is its own when every process in it and below it is
+// `pid`, a descendant of `pid`, or in the pid namespace of `pid` where that is not the agent's. So
+// at the gate, where a container is one process, the answer is exact; a container that runs in the
+// host's pid namespace and into which something was exec'd is refused later on, never taken in
+// wrongly. Blocking, but reads only /proc and cgroupfs.
 Result<Placement> place(int pid, const PlacementOptions& options);
 
 // Pod uid and container id must agree with the cgroup path where the path carries them
-// (cgroupfs and systemd forms). An identity that names a pod in a path that belongs to another is
-// an error that says both.
+// (identity/cgroup_path.hpp has the forms). An identity that names a pod in a path that belongs to
+// another, or none in the path of a pod, is an error that says both. (A sandbox that claims no pod
+// at all is only held to its container id.)
 Result<> agrees(const Identity& who, std::string_view cgroup_path);
 
 // USHER_MERGED_* of an image's root: which of /bin, /sbin, /lib… link to /usr/<same>. `rootfs` is
 // the host's path of the container's root; an unreadable one is an error.
 Result<std::uint32_t> merged_directories(const std::filesystem::path& rootfs);
 
-// The container's root as its bundle's config.json names it (state.root where crun gives it).
+// The container's root as its bundle's config.json names it (state.root where crun gives it),
+// absolute on the host.
 Result<std::filesystem::path> rootfs_of(const OciState& state);
 
 }  // namespace usher::identity

@@ -24,6 +24,11 @@ enum class Operation : std::uint8_t {
 };
 constexpr std::size_t kOperations = USHER_KINDS;
 
+std::string_view operation_name(Operation on);
+constexpr bool is_socket(Operation on) {
+  return on == Operation::connect || on == Operation::bind;
+}
+
 enum class Action : std::uint8_t { allow, audit, deny, kill };
 enum class Mode : std::uint8_t { enforce, audit };
 

@@ -15,8 +15,9 @@ set -u
 
 E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$E2E/../.." && pwd)
-BIN=${USHER_BIN:-$ROOT/build/dev/bin}
-ADAPTERS=${USHER_ADAPTERS:-$ROOT/build/dev/adapters}
+BUILD=${USHER_BUILD:-$ROOT/build/dev}
+BIN=$BUILD/bin
+ADAPTERS=$BUILD/adapters
 FAILURES=0
 
 ok() { echo "ok $NAME: $*"; }

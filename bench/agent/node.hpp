@@ -1,0 +1,34 @@
+// A node's worth of containers without a runtime: processes, each in a cgroup, a mount namespace
+// and a pid namespace of its own. They stand for containers at the moment of their createRuntime
+// hook.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace usher::bench {
+
+class Node {
+ public:
+  // `cgroup`: a cgroup2 directory to be made, and removed again.
+  static Result<Node> start(const std::filesystem::path& cgroup, int containers);
+  Node(Node&& other) noexcept;
+  Node& operator=(Node&&) = delete;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node();
+
+  const std::vector<pid_t>& pids() const { return pids_; }
+
+ private:
+  explicit Node(std::filesystem::path cgroup) : cgroup_(std::move(cgroup)) {}
+  Result<> add(int index);
+  std::filesystem::path cgroup_;
+  std::vector<pid_t> pids_;
+};
+
+}  // namespace usher::bench

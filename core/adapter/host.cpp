@@ -1,0 +1,237 @@
+#include "adapter/host.hpp"
+
+#include <algorithm>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <set>
+#include <utility>
+
+#include "adapter/instance.hpp"
+#include "adapter/library.hpp"
+#include "base/escape.hpp"
+
+namespace usher::adapter {
+namespace {
+
+using State = AdapterInfo::State;
+
+class LoadingHost final : public Host {
+ public:
+  LoadingHost(asio::io_context& loop, HostOptions options, Sink sink, Log log)
+      : loop_(loop), options_(std::move(options)), sink_(std::move(sink)), log_(std::move(log)) {}
+
+  Result<> start() override;
+  asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
+                                                       identity::OciState state,
+                                                       std::string raw_state,
+                                                       std::chrono::milliseconds deadline) override;
+  std::vector<AdapterInfo> adapters() const override;
+  asio::awaitable<void> stop(std::chrono::milliseconds deadline) override;
+
+ private:
+  struct Entry {
+    AdapterInfo info;
+    std::unique_ptr<Instance> instance;
+  };
+
+  Result<std::vector<std::filesystem::path>> candidates() const;
+  // Ok also where automatic selection leaves the adapter out: the entry says why.
+  Result<> load(const std::filesystem::path& path, Entry& entry);
+  Result<> check_unique(const Instance& instance) const;
+  Result<> check_config() const;
+  Bridge::Hooks hooks_for(Entry& entry);
+  void say(int level, const AdapterInfo& info, const std::string& what) const {
+    log_(level, info.name, what);
+  }
+
+  asio::io_context& loop_;
+  HostOptions options_;
+  Sink sink_;
+  Log log_;
+  std::vector<std::unique_ptr<Entry>> entries_;  // stable: hooks refer to them
+};
+
+Result<std::vector<std::filesystem::path>> LoadingHost::candidates() const {
+  if (options_.automatic) {
+    return find_libraries(options_.directory);
+  }
+  std::vector<std::filesystem::path> paths;
+  for (const auto& name : options_.selected) {
+    paths.push_back(library_path(name, options_.directory));
+  }
+  return paths;
+}
+
+Bridge::Hooks LoadingHost::hooks_for(Entry& entry) {
+  return {.sink = sink_,
+          .log = log_,
+          .health =
+              [this, &entry](std::uint32_t health, const std::string& reason) {
+                entry.info.reason = health == USHER_HEALTHY ? std::string() : reason;
+                say(health == USHER_HEALTHY ? USHER_LOG_INFO : USHER_LOG_WARNING, entry.info,
+                    (health == USHER_HEALTHY    ? "healthy: "
+                     : health == USHER_DEGRADED ? "degraded: "
+                                                : "unhealthy: ") +
+                        reason);
+              },
+          .serves = {}};
+}
+
+Result<> LoadingHost::check_unique(const Instance& instance) const {
+  for (const auto& other : entries_) {
+    if (other->instance == nullptr || other->instance.get() == &instance) {
+      continue;
+    }
+    if (other->info.name == instance.library().name) {
+      return fail("an adapter of this name is loaded already, from " + other->info.path.string());
+    }
+    for (const auto& runtime : instance.runtimes()) {
+      if (other->instance->serves(runtime)) {
+        return fail("runtime \"" + escape(runtime) + "\" is served by adapter " + other->info.name +
+                    " already; select one of the two");
+      }
+    }
+  }
+  return {};
+}
+
+Result<> LoadingHost::load(const std::filesystem::path& path, Entry& entry) {
+  entry.info = {.name = path.stem(),
+                .version = {},
+                .path = path,
+                .state = State::failed,
+                .reason = {},
+                .runtimes = {}};
+  auto library = open_library(path, options_.trust_any_owner);
+  if (!library) {
+    return std::unexpected(std::move(library.error()));
+  }
+  entry.info.name = library->name;
+  entry.info.version = library->version;
+  entry.info.path = library->path;
+  const auto at = options_.config.find(library->name);
+  const Config config = at == options_.config.end() ? Config{} : at->second;
+  if (auto here = probe(*library, config); !here) {
+    if (options_.automatic && here.error().code == ENOENT) {
+      entry.info.state = State::not_chosen;
+      entry.info.reason = here.error().message;
+      return {};
+    }
+    return fail_in("adapter " + library->name, std::move(here.error()));
+  }
+  auto instance = Instance::create(loop_, std::move(*library), config, hooks_for(entry));
+  auto good = instance ? check_unique(**instance) : std::unexpected(std::move(instance.error()));
+  good = good ? (*instance)->start() : good;
+  if (!good) {
+    return fail_in("adapter " + entry.info.name, std::move(good.error()));
+  }
+  entry.instance = std::move(*instance);
+  entry.info.runtimes = entry.instance->runtimes();
+  entry.info.state = State::running;
+  return {};
+}
+
+Result<> LoadingHost::check_config() const {
+  for (const auto& [name, config] : options_.config) {
+    if (std::ranges::none_of(entries_,
+                             [&](const auto& entry) { return entry->info.name == name; })) {
+      return fail("the configuration has settings for adapter \"" + escape(name) +
+                  "\", which is not in " + options_.directory.string() +
+                  " and not selected; remove them or install it");
+    }
+  }
+  return {};
+}
+
+Result<> LoadingHost::start() {
+  const auto paths = candidates();
+  if (!paths) {
+    return std::unexpected(paths.error());
+  }
+  for (const auto& path : *paths) {
+    auto& entry = *entries_.emplace_back(std::make_unique<Entry>());
+    if (auto good = load(path, entry); !good) {
+      entry.info.state = State::failed;
+      entry.info.reason = good.error().message;
+      say(USHER_LOG_ERROR, entry.info, "not loaded: " + entry.info.reason);
+      if (!options_.automatic) {
+        return good;
+      }
+      continue;
+    }
+    say(USHER_LOG_INFO, entry.info,
+        entry.info.state == State::running ? "chosen, version " + entry.info.version
+                                           : "not chosen: " + entry.info.reason);
+  }
+  return check_config();
+}
+
+asio::awaitable<Result<identity::Identity>> LoadingHost::identify(
+    std::string runtime, identity::OciState state, std::string raw_state,
+    std::chrono::milliseconds deadline) {
+  for (const auto& entry : entries_) {
+    if (entry->info.state == State::running && entry->instance->serves(runtime)) {
+      auto who = co_await entry->instance->identify(runtime, std::move(state), std::move(raw_state),
+                                                    deadline);
+      co_return who;
+    }
+  }
+  co_return fail("no adapter that runs serves runtime \"" + escape(runtime) +
+                 "\"; see usherctl status, and the --runtime that the hook was installed with");
+}
+
+std::vector<AdapterInfo> LoadingHost::adapters() const {
+  std::vector<AdapterInfo> infos;
+  for (const auto& entry : entries_) {
+    infos.push_back(entry->info);
+  }
+  return infos;
+}
+
+asio::awaitable<void> LoadingHost::stop(std::chrono::milliseconds deadline) {
+  struct Waiting {
+    explicit Waiting(asio::io_context& loop) : timer(loop) {}
+    asio::steady_timer timer;
+    std::set<Entry*> left;
+  };
+  const auto waiting = std::make_shared<Waiting>(loop_);
+  waiting->timer.expires_after(deadline);
+  for (const auto& entry : entries_) {
+    if (entry->info.state != State::running) {
+      continue;
+    }
+    entry->info.state = State::stopped;
+    waiting->left.insert(entry.get());
+    entry->instance->stop([waiting, this, entry = entry.get()](const Result<>& end) {
+      if (!end) {
+        say(USHER_LOG_WARNING, entry->info, "stopped with an error: " + end.error().message);
+      }
+      waiting->left.erase(entry);
+      if (waiting->left.empty()) {
+        waiting->timer.cancel();
+      }
+    });
+  }
+  if (!waiting->left.empty()) {
+    std::error_code ignored;
+    co_await waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  for (Entry* entry : waiting->left) {
+    entry->info.state = State::failed;
+    entry->info.reason = "it did not stop within " + std::to_string(deadline.count()) + " ms";
+    say(USHER_LOG_ERROR, entry->info, entry->info.reason);
+  }
+  for (const auto& entry : entries_) {
+    entry->instance.reset();
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Host> Host::create(asio::io_context& loop, HostOptions options, Sink sink,
+                                   Log log) {
+  return std::make_unique<LoadingHost>(loop, std::move(options), std::move(sink), std::move(log));
+}
+
+}  // namespace usher::adapter

@@ -1,0 +1,56 @@
+// One loaded adapter from create to destroy.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "adapter/bridge.hpp"
+#include "adapter/host.hpp"
+#include "adapter/library.hpp"
+
+namespace usher::adapter {
+
+// Is the runtime here? Ok, or why not; an error's code is ENOENT where the adapter said "absent".
+Result<> probe(const Library& library, const Config& config);
+
+class Instance {
+ public:
+  // Calls the adapter's create. `hooks.serves` is filled in here.
+  static Result<std::unique_ptr<Instance>> create(asio::io_context& loop, Library library,
+                                                  const Config& config, Bridge::Hooks hooks);
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+  // One that runs still is asked to stop and then left alone for ever: its memory is not freed.
+  ~Instance();
+
+  const Library& library() const { return library_; }
+  const std::vector<std::string>& runtimes() const { return runtimes_; }
+  bool serves(std::string_view runtime) const;
+
+  Result<> start();
+  asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
+                                                       identity::OciState state,
+                                                       std::string raw_state,
+                                                       std::chrono::milliseconds deadline);
+  // `stopped` is called on the loop, never from within, unless the adapter never answers.
+  void stop(std::function<void(Result<>)> stopped);
+
+ private:
+  Instance(asio::io_context& loop, Library library);
+  void read_runtimes();
+  void warn_if_slow(const char* call, std::chrono::steady_clock::time_point since);
+
+  asio::io_context& loop_;
+  Library library_;
+  usher_oci oci_{};
+  std::vector<std::string> runtimes_;
+  Host::Log log_;
+  std::shared_ptr<Bridge> bridge_;
+  void* instance_ = nullptr;
+  enum class State : std::uint8_t { created, running, stopping, stopped } state_ = State::created;
+};
+
+}  // namespace usher::adapter

@@ -1,0 +1,39 @@
+// Host extension usher.loop/1 for one adapter: its watches and timers on the agent's loop.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/fd.hpp"
+#include "usher/plugin.h"
+
+namespace usher::adapter {
+
+// Used on the loop only; the thread crossing is Bridge's.
+class Watches {
+ public:
+  explicit Watches(asio::io_context& loop) : loop_(loop) {}
+  Watches(const Watches&) = delete;
+  Watches& operator=(const Watches&) = delete;
+  ~Watches() { clear(); }
+
+  void watch(std::uint64_t handle, Fd fd, std::uint32_t events, usher_callback callback);
+  void timer(std::uint64_t handle, std::uint64_t delay_ns, usher_callback callback);
+  void cancel(std::uint64_t handle);
+  void clear();
+
+ private:
+  struct Armed;
+  static void arm(const std::shared_ptr<Armed>& armed, std::uint32_t event);
+
+  asio::io_context& loop_;
+  std::map<std::uint64_t, std::shared_ptr<Armed>> armed_;
+};
+
+// A duplicate of `fd` that the loop can wait for; files and directories are errors.
+Result<Fd> pollable(int fd);
+
+}  // namespace usher::adapter

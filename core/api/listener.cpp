@@ -1,0 +1,145 @@
+#include "api/listener.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <fmt/format.h>
+#include <optional>
+#include <string>
+
+#include "base/file.hpp"
+
+namespace usher::api {
+namespace {
+
+constexpr int kBacklog = 512;  // a burst of 200 starts waits here instead of being refused
+
+std::optional<sockaddr_un> address_of(const std::filesystem::path& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string& name = path.native();
+  if (name.empty() || name.size() >= sizeof(address.sun_path)) {
+    return std::nullopt;
+  }
+  std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
+  return address;
+}
+
+// For bind and connect: the one cast that the socket interface asks for.
+const sockaddr* generic(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+Result<Fd> take_lock(const std::filesystem::path& socket_path) {
+  const std::string path = socket_path.native() + ".lock";
+  Fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock) {
+    return fail_system("cannot open the lock file " + path);
+  }
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      return fail_system("cannot lock " + path);
+    }
+    auto holder = read_all(lock.get(), 64, path).value_or("");
+    while (!holder.empty() && holder.back() == '\n') {
+      holder.pop_back();
+    }
+    return fail(fmt::format("{} is held by another agent (pid {}): stop that one, or give this one "
+                            "another socket",
+                            socket_path.native(), holder.empty() ? "unknown" : holder),
+                EWOULDBLOCK);
+  }
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(lock.get(), 0) != 0 ||
+      ::pwrite(lock.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    return fail_system("cannot write the agent's pid to " + path);
+  }
+  return lock;
+}
+
+// Removes what a dead agent left. Called with the lock held.
+Result<> clear_path(const std::filesystem::path& path, const sockaddr_un& address) {
+  struct stat found{};
+  if (::lstat(path.c_str(), &found) != 0) {
+    return errno == ENOENT ? Result<>{} : fail_system("cannot look at " + path.native());
+  }
+  if (!S_ISSOCK(found.st_mode)) {
+    return fail(path.native() + " is in the way and is not a socket: move it away");
+  }
+  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe) {
+    return fail_system("cannot make a socket");
+  }
+  if (::connect(probe.get(), generic(address), sizeof(address)) == 0 || errno == EAGAIN) {
+    return fail("another program listens on " + path.native() +
+                " without holding its lock file: stop it, or give the agent another socket");
+  }
+  if (::unlink(path.c_str()) != 0) {
+    return fail_system("cannot remove the stale socket " + path.native());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Listener> Listener::open(const std::filesystem::path& path) {
+  const auto address = address_of(path);
+  if (!address) {
+    return fail(fmt::format("the socket path '{}' must have 1 to {} bytes: choose another",
+                            path.native(), sizeof(sockaddr_un::sun_path) - 1));
+  }
+  if (const auto parent = path.parent_path(); !parent.empty()) {
+    std::error_code ec;
+    std::filesystem::create_directories(parent, ec);
+    if (ec) {
+      return fail_system("cannot make the directory " + parent.native(), ec.value());
+    }
+  }
+  Listener out;
+  out.path_ = path;
+  auto lock = take_lock(path);
+  if (!lock) {
+    return std::unexpected(lock.error());
+  }
+  out.lock_ = std::move(*lock);
+  if (auto cleared = clear_path(path, *address); !cleared) {
+    return std::unexpected(cleared.error());
+  }
+  out.socket_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  // The mode is set before the name exists: there is no moment at which others could connect.
+  if (!out.socket_ || ::fchmod(out.socket_.get(), 0600) != 0 ||
+      ::bind(out.socket_.get(), generic(*address), sizeof(*address)) != 0) {
+    return fail_system("cannot bind the socket " + path.native());
+  }
+  struct stat bound{};
+  if (::lstat(path.c_str(), &bound) != 0 || ::listen(out.socket_.get(), kBacklog) != 0) {
+    return fail_system("cannot listen on " + path.native());
+  }
+  out.device_ = bound.st_dev;
+  out.inode_ = bound.st_ino;
+  return out;
+}
+
+Listener::~Listener() {
+  struct stat now{};
+  if (socket_ && inode_ != 0 && ::lstat(path_.c_str(), &now) == 0 && now.st_dev == device_ &&
+      now.st_ino == inode_) {
+    ::unlink(path_.c_str());
+  }
+}
+
+Result<Fd> Listener::accept() const {
+  Fd connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!connection) {
+    return fail_system("cannot accept on " + path_.native());
+  }
+  return connection;
+}
+
+}  // namespace usher::api

@@ -1,0 +1,100 @@
+#include "enforce/task_iterators.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/fd.hpp"
+#include "base/file.hpp"
+
+namespace usher::enforce {
+
+void TaskIterators::Destroy::operator()(bpf_link* link) const {
+  bpf_link__destroy(link);
+}
+
+Result<TaskIterators::Link> TaskIterators::attach(const Object& object, const char* program) {
+  const bpf_program* found = bpf_object__find_program_by_name(object.get(), program);
+  if (found == nullptr) {
+    return fail(fmt::format("the kernel programs have no iterator {}", program));
+  }
+  Link link(bpf_program__attach_iter(found, nullptr));
+  if (!link) {
+    return fail_system(fmt::format("cannot attach the task iterator {}", program));
+  }
+  return link;
+}
+
+Result<TaskIterators> TaskIterators::open(const Object& object) {
+  TaskIterators iterators;
+  for (const auto& [link, name] : {std::pair{&iterators.tag_tasks_, "tag_tasks"},
+                                   std::pair{&iterators.list_holders_, "list_holders"},
+                                   std::pair{&iterators.read_roots_, "read_roots"}}) {
+    auto attached = attach(object, name);
+    if (!attached) {
+      return std::unexpected(std::move(attached.error()));
+    }
+    *link = std::move(*attached);
+  }
+  return iterators;
+}
+
+template <class Record>
+Result<std::vector<Record>> TaskIterators::read(const Link& link, const char* what) {
+  constexpr std::size_t kLimit = std::size_t{64} << 20;  // 8 bytes for each of 8 million threads
+  const Fd pass(bpf_iter_create(bpf_link__fd(link.get())));
+  if (!pass) {
+    return fail_system(fmt::format("cannot start a pass over all tasks ({})", what));
+  }
+  auto bytes = read_all(pass.get(), kLimit, what);
+  if (!bytes) {
+    return std::unexpected(std::move(bytes.error()));
+  }
+  if (bytes->size() % sizeof(Record) != 0) {
+    return fail(
+        fmt::format("{} wrote {} bytes, which is no number of whole records", what, bytes->size()));
+  }
+  std::vector<Record> records(bytes->size() / sizeof(Record));
+  std::memcpy(records.data(), bytes->data(), bytes->size());
+  return records;
+}
+
+Result<std::vector<std::uint64_t>> TaskIterators::host_roots() const {
+  auto found = read<usher_root_of>(read_roots_, "read_roots");
+  if (!found) {
+    return std::unexpected(std::move(found.error()));
+  }
+  std::vector<std::uint64_t> roots;
+  for (const usher_root_of& root : *found) {
+    if (root.dentry != 0 && std::ranges::find(roots, root.dentry) == roots.end()) {
+      roots.push_back(root.dentry);
+    }
+  }
+  return roots;
+}
+
+Result<std::uint32_t> TaskIterators::tag_running() const {
+  auto tagged = read<usher_holder>(tag_tasks_, "tag_tasks");
+  if (!tagged) {
+    return std::unexpected(std::move(tagged.error()));
+  }
+  return static_cast<std::uint32_t>(tagged->size());
+}
+
+Result<std::vector<Handle>> TaskIterators::holders() const {
+  auto found = read<usher_holder>(list_holders_, "list_holders");
+  if (!found) {
+    return std::unexpected(std::move(found.error()));
+  }
+  std::vector<Handle> handles;
+  handles.reserve(found->size());
+  for (const usher_holder& holder : *found) {
+    handles.push_back({holder.pid, holder.workload});
+  }
+  return handles;
+}
+
+}  // namespace usher::enforce

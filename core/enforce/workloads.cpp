@@ -1,0 +1,233 @@
+#include "enforce/workloads.hpp"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+#include <atomic>
+#include <optional>
+
+namespace usher::enforce {
+
+namespace {
+
+std::atomic_ref<std::uint32_t> shared(std::uint32_t& field) {
+  return std::atomic_ref<std::uint32_t>(field);
+}
+
+template <class Key>
+std::optional<std::uint32_t> look_up(int fd, Key key) {
+  std::uint32_t slot = 0;
+  if (bpf_map_lookup_elem(fd, &key, &slot) != 0) {
+    return std::nullopt;
+  }
+  return slot;
+}
+
+// Deletes an entry if it leads to `slot`; the kernel may have done so before us.
+template <class Key>
+Result<> remove_entry(int fd, Key key, std::uint32_t slot, const char* what) {
+  if (look_up(fd, key) == slot && bpf_map_delete_elem(fd, &key) != 0 && errno != ENOENT) {
+    return fail_system(fmt::format("cannot remove the {} {} of workload {}", what, key, slot));
+  }
+  return {};
+}
+
+}  // namespace
+
+Workloads::Workloads(const WorkloadMemory& memory, Profiles& profiles)
+    : memory_(memory), profiles_(profiles) {}
+
+bool Workloads::live(std::uint32_t slot) const {
+  return slot != 0 && slot < memory_.slots.size() &&
+         (shared(memory_.slots[slot].flags).load(std::memory_order_acquire) &
+          USHER_WORKLOAD_LIVE) != 0;
+}
+
+Result<> Workloads::require_live(std::uint32_t slot) const {
+  if (!live(slot)) {
+    return fail(fmt::format("there is no workload {}", slot));
+  }
+  return {};
+}
+
+bool Workloads::ended(std::uint32_t slot) const {
+  return look_up<std::uint64_t>(memory_.cgroups_fd, memory_.slots[slot].cgroup) != slot;
+}
+
+Result<> Workloads::require_free(const identity::Placement& placement) const {
+  if (const auto owner = look_up<std::uint64_t>(memory_.cgroups_fd, placement.cgroup_id)) {
+    return fail(fmt::format("the cgroup {} (id {}) is enrolled already, as workload {}",
+                            placement.cgroup_path, placement.cgroup_id, *owner),
+                EEXIST);
+  }
+  if (placement.mntns == 0) {
+    return {};
+  }
+  // The number of a mount namespace that is gone can be given to a new one.
+  const auto owner = look_up<std::uint32_t>(memory_.mntns_fd, placement.mntns);
+  if (owner && live(*owner) && !ended(*owner)) {
+    return fail(fmt::format("the mount namespace {} of the cgroup {} is enrolled already, as "
+                            "workload {}: containers that share one are not supported",
+                            placement.mntns, placement.cgroup_path, *owner),
+                EEXIST);
+  }
+  return {};
+}
+
+Result<std::uint32_t> Workloads::take_slot() {
+  const auto count = static_cast<std::uint32_t>(memory_.slots.size());
+  for (std::uint32_t tried = 1; tried < count; ++tried) {
+    const std::uint32_t slot = 1 + (last_ + tried - 1) % (count - 1);
+    if (!live(slot)) {
+      last_ = slot;
+      return slot;
+    }
+  }
+  return fail(fmt::format("all {} workloads that a node can have are in use", count - 1), ENOSPC);
+}
+
+Result<std::uint32_t> Workloads::enrol(const identity::Placement& placement, std::uint32_t profile,
+                                       std::uint32_t flags) {
+  if (placement.cgroup_id == 0) {
+    return fail(fmt::format("the cgroup {} has no id", placement.cgroup_path));
+  }
+  if (!profiles_.published(profile)) {
+    return fail(fmt::format("profile {} is not published", profile));
+  }
+  if (auto free = require_free(placement); !free) {
+    return std::unexpected(std::move(free.error()));
+  }
+  auto slot = take_slot();
+  if (!slot) {
+    return slot;
+  }
+  usher_workload value{};
+  value.profile = profile;
+  value.flags = USHER_WORKLOAD_LIVE | flags;
+  value.cgroup = placement.cgroup_id;
+  value.mntns = placement.mntns;
+  value.incarnation = memory_.slots[*slot].incarnation + 1;
+  usher_workload written = value;
+  written.flags = 0;
+  memory_.slots[*slot] = written;
+  shared(memory_.slots[*slot].flags).store(value.flags, std::memory_order_release);
+  auto done = write_entries(*slot, placement);
+  if (done) {
+    done = read_back(*slot, value);
+  }
+  if (!done) {
+    clear(*slot);
+    return fail_in(fmt::format("cannot enrol the cgroup {}", placement.cgroup_path),
+                   std::move(done.error()));
+  }
+  profiles_.refer(profile);
+  return slot;
+}
+
+Result<> Workloads::write_entries(std::uint32_t slot, const identity::Placement& placement) {
+  if (placement.mntns != 0 &&
+      bpf_map_update_elem(memory_.mntns_fd, &placement.mntns, &slot, BPF_ANY) != 0) {
+    return fail_system(fmt::format("cannot enter the mount namespace {}", placement.mntns));
+  }
+  if (bpf_map_update_elem(memory_.cgroups_fd, &placement.cgroup_id, &slot, BPF_NOEXIST) != 0) {
+    return fail_system(fmt::format("cannot enter the cgroup id {}", placement.cgroup_id));
+  }
+  return {};
+}
+
+Result<> Workloads::read_back(std::uint32_t slot, const usher_workload& expected) const {
+  usher_workload seen{};
+  if (bpf_map_lookup_elem(memory_.slots_fd, &slot, &seen) != 0) {
+    return fail_system(fmt::format("cannot read workload {} back", slot));
+  }
+  const bool same =
+      seen.profile == expected.profile && seen.flags == expected.flags &&
+      seen.cgroup == expected.cgroup && seen.mntns == expected.mntns &&
+      seen.incarnation == expected.incarnation &&
+      look_up<std::uint64_t>(memory_.cgroups_fd, expected.cgroup) == slot &&
+      (expected.mntns == 0 || look_up<std::uint32_t>(memory_.mntns_fd, expected.mntns) == slot);
+  if (!same) {
+    return fail(
+        fmt::format("workload {} reads back other than it was written: is another agent "
+                    "writing to the same pins?",
+                    slot));
+  }
+  return {};
+}
+
+Result<> Workloads::switch_to(std::uint32_t slot, std::uint32_t profile) {
+  if (auto ok = require_live(slot); !ok) {
+    return ok;
+  }
+  if (!profiles_.published(profile)) {
+    return fail(fmt::format("profile {} is not published", profile));
+  }
+  profiles_.refer(profile);
+  const std::uint32_t old =
+      shared(memory_.slots[slot].profile).exchange(profile, std::memory_order_acq_rel);
+  profiles_.unrefer(old);
+  return {};
+}
+
+std::uint32_t Workloads::incarnation(std::uint32_t slot) const {
+  return slot < memory_.slots.size() ? memory_.slots[slot].incarnation : 0;
+}
+
+Result<> Workloads::release(std::uint32_t slot) {
+  if (auto ok = require_live(slot); !ok) {
+    return ok;
+  }
+  shared(memory_.slots[slot].flags).fetch_or(USHER_WORKLOAD_RELEASED, std::memory_order_acq_rel);
+  return {};
+}
+
+Result<> Workloads::end(std::uint32_t slot) {
+  if (auto ok = require_live(slot); !ok) {
+    return ok;
+  }
+  return remove_entry<std::uint64_t>(memory_.cgroups_fd, memory_.slots[slot].cgroup, slot,
+                                     "cgroup");
+}
+
+Result<> Workloads::forget(std::uint32_t slot) {
+  auto done = end(slot);
+  if (done) {
+    done = remove_entry<std::uint32_t>(memory_.mntns_fd, memory_.slots[slot].mntns, slot,
+                                       "mount namespace");
+  }
+  if (done) {
+    const std::uint32_t profile = memory_.slots[slot].profile;
+    clear(slot);
+    profiles_.unrefer(profile);
+  }
+  return done;
+}
+
+// The incarnation stays: it tells the next use of the slot from this one.
+void Workloads::clear(std::uint32_t slot) {
+  usher_workload& value = memory_.slots[slot];
+  (void)remove_entry<std::uint64_t>(memory_.cgroups_fd, value.cgroup, slot, "cgroup");
+  (void)remove_entry<std::uint32_t>(memory_.mntns_fd, value.mntns, slot, "mount namespace");
+  shared(value.flags).store(0, std::memory_order_release);
+  shared(value.profile).store(0, std::memory_order_release);
+}
+
+std::vector<EnrolledSlot> Workloads::enrolled() const {
+  std::vector<EnrolledSlot> found;
+  for (std::uint32_t slot = 1; slot < memory_.slots.size(); ++slot) {
+    if (live(slot)) {
+      found.push_back({slot, memory_.slots[slot]});
+    }
+  }
+  return found;
+}
+
+std::vector<std::uint32_t> Workloads::profiles_in_use() const {
+  std::vector<std::uint32_t> profiles;
+  for (const EnrolledSlot& slot : enrolled()) {
+    profiles.push_back(slot.value.profile);
+  }
+  return profiles;
+}
+
+}  // namespace usher::enforce

@@ -1,0 +1,71 @@
+// cri-o.so: containers of CRI-O and podman, whose OCI hooks come from a hooks directory.
+#include <filesystem>
+#include <string>
+
+#include "cri-o/hook_json.hpp"
+#include "cri-o/identify.hpp"
+#include "cri-o/installer.hpp"
+#include "usher/plugin.hpp"
+
+namespace usher::cri_o {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Programs and sockets whose presence says that a runtime is on this node.
+constexpr const char* kTraces[] = {"/run/crio/crio.sock", "/usr/bin/crio",
+                                   "/usr/local/bin/crio", "/etc/crio/crio.conf",
+                                   "/usr/bin/podman",     "/usr/local/bin/podman"};
+
+class Adapter {
+ public:
+  static constexpr std::string_view kName = "cri-o";
+  static constexpr std::string_view kVersion = USHER_VERSION;
+  static constexpr usher_string kRuntimes[] = {{USHER_LITERAL("cri-o")}, {USHER_LITERAL("podman")}};
+
+  static void probe(const plugin::Settings& settings) {
+    settings.allow_only({"root"});
+    const fs::path root = settings.text("root", "/");
+    std::string looked_for;
+    for (const char* trace : kTraces) {
+      std::error_code ignored;
+      if (fs::exists(root / fs::path(trace).relative_path(), ignored)) {
+        return;
+      }
+      looked_for += looked_for.empty() ? "" : ", ";
+      looked_for += trace;
+    }
+    throw plugin::Absent("neither CRI-O nor podman is here: there is none of " + looked_for);
+  }
+
+  Adapter(plugin::Host host, const plugin::Settings& settings) : host_(host) {
+    settings.allow_only({"root"});
+  }
+
+  void start() { host_.set_health(USHER_HEALTHY, "asked by the OCI hook, container by container"); }
+
+  void identify(const plugin::OciState& state, plugin::Answer answer) {
+    answer.is(state.runtime == kPodman ? identify_podman(state) : identify_cri_o(state));
+  }
+
+  static void plan(const plugin::Settings& settings, plugin::Report& report) {
+    plan_hooks(HookOptions::from(settings), report);
+  }
+  static void install(const plugin::Settings& settings, plugin::Report& report) {
+    install_hooks(HookOptions::from(settings), report);
+  }
+  static void verify(const plugin::Settings& settings, plugin::Report& report) {
+    verify_hooks(HookOptions::from(settings), report);
+  }
+  static void uninstall(const plugin::Settings& settings, plugin::Report& report) {
+    uninstall_hooks(HookOptions::from(settings), report);
+  }
+
+ private:
+  plugin::Host host_;
+};
+
+}  // namespace
+}  // namespace usher::cri_o
+
+USHER_ADAPTER(usher::cri_o::Adapter)

@@ -1,0 +1,103 @@
+#include "cri-o/hooks_dir.hpp"
+
+#include <algorithm>
+#include <optional>
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include "base/escape.hpp"
+#include "base/file.hpp"
+
+namespace usher::cri_o {
+namespace {
+
+namespace fs = std::filesystem;
+using Dirs = std::vector<std::string>;
+
+// `path` itself, or all files below it where it is a directory; none where it is not there.
+Result<std::vector<fs::path>> files_at(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    return fs::exists(path, error) ? std::vector{path} : std::vector<fs::path>{};
+  }
+  std::vector<fs::path> files;
+  for (fs::recursive_directory_iterator it(path, error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    if (it->is_regular_file(ignored)) {
+      files.push_back(it->path());
+    }
+  }
+  if (error) {
+    return fail_system("cannot read " + path.string(), error.value());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+Result<std::optional<Dirs>> hooks_dir_in(const fs::path& file, std::string_view table) {
+  auto text = read_file(file, 4U << 20);
+  if (!text) {
+    return std::unexpected(std::move(text.error()));
+  }
+  const auto parsed = toml::parse(*text, file.string());
+  if (!parsed) {
+    const auto& where = parsed.error().source().begin;
+    return fail(escape(file.string()) + ":" + std::to_string(where.line) + ":" +
+                std::to_string(where.column) + ": " + std::string(parsed.error().description()));
+  }
+  const auto value = parsed.table().at_path(std::string(table) + ".hooks_dir");
+  if (!value) {
+    return std::nullopt;
+  }
+  const auto* list = value.as_array();
+  if (list == nullptr || !std::ranges::all_of(*list, [](const auto& v) { return v.is_string(); })) {
+    return fail(escape(file.string()) + ": " + std::string(table) +
+                ".hooks_dir must be a list of strings");
+  }
+  Dirs dirs;
+  for (const auto& entry : *list) {
+    dirs.push_back(entry.value_or(std::string()));
+  }
+  return dirs;
+}
+
+Result<Dirs> merged(const fs::path& root, const std::vector<const char*>& places,
+                    std::string_view table, Dirs dirs) {
+  for (const char* place : places) {
+    const auto files = files_at(under(root, place));
+    if (!files) {
+      return std::unexpected(files.error());
+    }
+    for (const auto& file : *files) {
+      auto found = hooks_dir_in(file, table);
+      if (!found) {
+        return fail_in("cannot find the hooks directories", std::move(found.error()));
+      }
+      if (*found) {
+        dirs = std::move(**found);
+      }
+    }
+  }
+  return dirs;
+}
+
+}  // namespace
+
+fs::path under(const fs::path& root, const fs::path& path) {
+  return root / path.relative_path();
+}
+
+Result<Dirs> cri_o_hooks_dirs(const fs::path& root) {
+  return merged(root, {"/etc/crio/crio.conf", "/etc/crio/crio.conf.d"}, "crio.runtime",
+                {"/usr/share/containers/oci/hooks.d"});
+}
+
+Result<Dirs> podman_hooks_dirs(const fs::path& root) {
+  return merged(root,
+                {"/usr/share/containers/containers.conf", "/etc/containers/containers.conf",
+                 "/etc/containers/containers.conf.d"},
+                "engine", {"/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d"});
+}
+
+}  // namespace usher::cri_o

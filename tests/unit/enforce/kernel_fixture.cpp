@@ -1,0 +1,206 @@
+#include "kernel_fixture.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <system_error>
+
+#include "enforce/cgroup_root.hpp"
+#include "enforce/kernel_facts.hpp"
+
+namespace usher::enforce::testing {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+[[noreturn]] void throw_errno(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+// A mount namespace of our own, once: no mount of the tests is seen outside.
+bool own_mounts() {
+  static const bool done = ::unshare(CLONE_NEWNS) == 0 &&
+                           ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  return done;
+}
+
+fs::path scratch_directory() {
+  std::string name = (fs::temp_directory_path() / "usher-enforce-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw_errno("mkdtemp");
+  }
+  return name;
+}
+
+pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
+            const std::vector<std::string>& arguments, int stdin_fd) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) {
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  argv.push_back(nullptr);
+  const std::string procs = cgroup.path() / "cgroup.procs";
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const int fd = ::open(procs.c_str(), O_WRONLY | O_CLOEXEC);
+    const bool inside = fd >= 0 && ::write(fd, "0", 1) == 1 && ::chroot(root.c_str()) == 0 &&
+                        ::chdir("/") == 0 && (stdin_fd < 0 || ::dup2(stdin_fd, 0) == 0);
+    if (inside) {
+      ::execv(argv[0], argv.data());
+    }
+    ::_exit(inside && errno == EPERM ? 126 : 127);
+  }
+  if (pid < 0) {
+    throw_errno("fork");
+  }
+  return pid;
+}
+
+}  // namespace
+
+boost::test_tools::assertion_result kernel_takes_bpf(boost::unit_test::test_unit_id /*id*/) {
+  boost::test_tools::assertion_result result(true);
+  const auto skip = [&](const std::string& reason) {
+    result = boost::test_tools::assertion_result(false);
+    result.message() << "SKIPPED: " << reason;
+  };
+  if (::geteuid() != 0 || !own_mounts()) {
+    skip("root is needed, to load BPF programs and to mount");
+  } else if (const auto usable = tracing_usable(); !usable) {
+    skip(usable.error().message);
+  } else if (const auto root = cgroup_root_or_found({}); !root) {
+    skip(root.error().message);
+  } else if (::access("/bin/busybox", X_OK) != 0) {
+    skip("a static /bin/busybox is needed as the containers' program");
+  }
+  return result;
+}
+
+ScratchCgroup::ScratchCgroup(const fs::path& cgroup_root) {
+  std::string name = (cgroup_root / "usher-enforce-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw_errno("mkdtemp in " + cgroup_root.string());
+  }
+  path_ = name;
+}
+
+ScratchCgroup::~ScratchCgroup() {
+  if (!path_.empty()) {
+    ::rmdir(path_.c_str());
+  }
+}
+
+void ScratchCgroup::remove() {
+  if (::rmdir(path_.c_str()) != 0) {
+    throw_errno("rmdir " + path_.string());
+  }
+}
+
+identity::Placement ScratchCgroup::placement() const {
+  struct stat info{};
+  if (::stat(path_.c_str(), &info) != 0) {
+    throw_errno("stat " + path_.string());
+  }
+  identity::Placement placement;
+  placement.cgroup_path = "/" + path_.filename().string();
+  placement.cgroup_id = info.st_ino;
+  return placement;
+}
+
+KernelFixture::KernelFixture() : scratch_(scratch_directory()) {
+  const fs::path bpffs = scratch_ / "bpf";
+  const fs::path bin = scratch_ / "root" / "bin";
+  fs::create_directories(bpffs);
+  fs::create_directories(bin);
+  if (::mount("bpf", bpffs.c_str(), "bpf", 0, nullptr) != 0) {
+    throw_errno("mount a BPF file system");
+  }
+  pins_ = bpffs / "usher";
+  for (const char* name : {"denied", "allowed"}) {
+    fs::copy_file("/bin/busybox", bin / name);
+  }
+}
+
+KernelFixture::~KernelFixture() {
+  close();
+  (void)Enforcer::teardown(pins_);
+  ::umount2((scratch_ / "bpf").c_str(), MNT_DETACH);
+  std::error_code ignored;
+  fs::remove_all(scratch_, ignored);
+}
+
+Options KernelFixture::options() const {
+  Options options;
+  options.pins = pins_;
+  return options;
+}
+
+Enforcer& KernelFixture::open() {
+  auto opened = Enforcer::open(options());
+  if (!opened) {
+    throw std::runtime_error(opened.error().message);
+  }
+  enforcer_ = std::move(*opened);
+  return *enforcer_;
+}
+
+policy::ProfileImage KernelFixture::denial_of(const std::vector<std::string>& paths) {
+  auto policy = std::make_shared<policy::Policy>();
+  policy->name = "test";
+  policy::Rule rule;
+  rule.name = "denied";
+  for (const std::string& path : paths) {
+    rule.paths.push_back({policy::PathPattern::Form::exact, path});
+  }
+  policy->rules.push_back(rule);
+  const policy::CompileInput input{
+      .key = enforcer_->key(), .merged = 0, .capabilities = enforcer_->capabilities()};
+  auto image = policy::compile(
+      {{policy}}, input, [](const policy::RuleName&) { return std::uint32_t{USHER_RULE_FIRST}; });
+  if (!image) {
+    throw std::runtime_error(image.error().message);
+  }
+  return *image;
+}
+
+Outcome KernelFixture::run(const ScratchCgroup& cgroup,
+                           const std::vector<std::string>& arguments) const {
+  return wait_for(spawn(cgroup, scratch_ / "root", arguments, -1));
+}
+
+pid_t KernelFixture::start_cat(const ScratchCgroup& cgroup, const char* program,
+                               int& write_end) const {
+  int in[2];
+  if (::pipe2(in, O_CLOEXEC) != 0) {
+    throw_errno("pipe2");
+  }
+  const pid_t pid = spawn(cgroup, scratch_ / "root", {program, "cat"}, in[0]);
+  ::close(in[0]);
+  write_end = in[1];
+  const fs::path exe = fs::path("/proc") / std::to_string(pid) / "exe";
+  std::error_code error;
+  while (fs::read_symlink(exe, error).filename() != fs::path(program).filename() && !error) {
+    ::sched_yield();
+  }
+  return pid;
+}
+
+Outcome wait_for(pid_t pid) {
+  int status = 0;
+  if (::waitpid(pid, &status, 0) != pid) {
+    throw_errno("waitpid");
+  }
+  Outcome outcome;
+  outcome.killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  outcome.refused = outcome.exit_code == 126;
+  return outcome;
+}
+
+}  // namespace usher::enforce::testing
