@@ -54,6 +54,9 @@ class HandlersDouble : public Handlers {
 
   // A hook whose state says so waits until it is cancelled.
   static constexpr const char* kHang = "hang";
+  // One whose state says so waits for `let_go`, deaf to cancellation.
+  static constexpr const char* kDeaf = "deaf";
+  std::atomic<bool> let_go{false};
   std::atomic<int> hooks_waiting{0};
   std::atomic<int> hooks_cancelled{0};
   std::atomic<int> subscriptions{0};
