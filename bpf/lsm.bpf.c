@@ -1,26 +1,208 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-#include "maps.bpf.h"
+/* The LSM backend: everything. Socket hooks: lsm_socket.bpf.h. */
+#include "check.bpf.h"
+#include "dentry.bpf.h"
+#include "lsm_socket.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define STUB(name) \
-  SEC("lsm/" #name) int usher_##name(void* ctx) { return 0; }
-STUB(bprm_check_security)
-STUB(task_alloc)
-STUB(file_open)
-STUB(path_truncate)
-STUB(path_unlink)
-STUB(path_rmdir)
-STUB(path_mkdir)
-STUB(path_mknod)
-STUB(path_symlink)
-STUB(path_link)
-STUB(path_rename)
-STUB(path_chmod)
-STUB(path_chown)
-STUB(socket_create)
-STUB(socket_connect)
-STUB(socket_sendmsg)
-STUB(socket_bind)
-SEC("lsm/bprm_committed_creds") int usher_bprm_committed_creds(void* ctx) { return 0; }
-SEC("tp_btf/cgroup_rmdir") int usher_cgroup_rmdir(void* ctx) { return 0; }
+static __always_inline struct usher_task* identity_of(struct task_struct* task) {
+  return bpf_task_storage_get(&tasks, task, 0, 0);
+}
+
+/* ---- identity -------------------------------------------------------------------------------- */
+
+SEC("lsm/task_alloc")
+int BPF_PROG(usher_task_alloc, struct task_struct* child, unsigned long clone_flags) {
+  struct usher_task* t = identity_of(bpf_get_current_task_btf());
+  if (!t) return 0;
+  return hand_down(t, child) ? 0 : -EAGAIN;
+}
+
+SEC("lsm/bprm_check_security")
+int BPF_PROG(usher_bprm_check_security, struct linux_binprm* bprm) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct usher_task* t = identity_of(task);
+  if (!t) {
+    u32 index = 0;
+    int armed = arm(task, &index);
+    if (armed == ARM_NOBODY) return 0;
+    if (armed == ARM_DISAGREE) {
+      u64 d = DECISION(USHER_DENIED, USHER_RULE_DISAGREE);
+      return usher_settle_peer(0, index, d, USHER_EXEC, 0) >= USHER_DENIED ? -EPERM : 0;
+    }
+    if (armed == ARM_FIRST) report_armed(index);
+    t = identity_of(task);
+    if (!t) return -EAGAIN;
+  }
+  struct usher_scratch* s = scratch_of(task);
+  if (!s) return usher_check_bare(t, USHER_EXEC) ? -EPERM : 0;
+  s->walk.dentry = (u64)bprm->file->f_path.dentry;
+  s->walk.mount = (u64)bprm->file->f_path.mnt;
+  s->walk.text = (u64)bprm->interp;
+  return usher_check_exec(s, t, exec_argv(task)) ? -EPERM : 0;
+}
+
+/* Past the point of no return: the task is the program that was checked last. */
+SEC("lsm/bprm_committed_creds")
+int BPF_PROG(usher_bprm_committed_creds, struct linux_binprm* bprm) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct usher_task* t = identity_of(task);
+  if (!t) return 0;
+  struct usher_scratch* s = bpf_task_storage_get(&scratch, task, 0, 0);
+  if (s)
+    adopt_program(t, &s->pending);
+  else
+    t->program = 0;
+  t->flags &= ~USHER_TASK_ITERATED;
+  return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(usher_cgroup_rmdir, struct cgroup* cgroup, const char* path) {
+  return forget_cgroup(cgroup);
+}
+
+/* ---- open ------------------------------------------------------------------------------------ */
+
+/* Names an opened file; false: it is not to be judged. */
+static __always_inline bool name_open_file(struct usher_scratch* s, struct usher_workload* w,
+                                           u32 index, struct file* file) {
+  struct usher_name* n = &s->name[USHER_SET_RESOLVED];
+  struct dentry* dentry = file->f_path.dentry;
+  bool own = (u64)dentry->d_sb == w->root_sb;
+  if (own && walk_typed(s, dentry, w->root_dentry)) {
+    if (!(file->f_mode & FMODE_NOACCOUNT)) return true;
+    /* 6.1 gives a backing open the stacked file's path: it was judged by that already */
+    return (u64)file->f_inode->i_sb == w->root_sb;
+  }
+  if (file->f_mode & FMODE_NOACCOUNT) {
+    if ((u64)file->f_inode->i_sb != w->root_sb) return false;
+    if (!own) {
+      /* a layer of the workload's own root below an overlay of its making: which file is not said */
+      begin_name(n);
+      n->state = USHER_NAME_UNKNOWN;
+      count(USHER_COUNT_UNKNOWN);
+      return true;
+    }
+  }
+  s->walk.dentry = (u64)dentry;
+  s->walk.mount = (u64)file->f_path.mnt;
+  u32 state = usher_name_path(s, index, USHER_SET_RESOLVED);
+  if (file->f_mode & FMODE_NOACCOUNT && state != USHER_NAME_KNOWN) return false;
+  return state != USHER_NAME_INTERNAL && state != USHER_NAME_ANONYMOUS;
+}
+
+SEC("lsm/file_open")
+int BPF_PROG(usher_file_open, struct file* file) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct usher_task* t = identity_of(task);
+  if (!t) return 0;
+  u32 flags = file->f_flags;
+  u32 mode = file->f_mode;
+  if (flags & FMODE_OPENED_FOR_EXEC) return 0;
+  u32 index = t->workload;
+  struct usher_workload* w = judged_workload(index);
+  if (!w) return 0;
+  const struct usher_profile* p = profile_of(w->profile);
+  if (!p) return 0;
+  bool read = mode & FMODE_READ && p->kind[USHER_READ].flags & USHER_KIND_RULED;
+  bool write = (mode & FMODE_WRITE || flags & O_TRUNC) &&
+               p->kind[USHER_WRITE].flags & USHER_KIND_RULED;
+  if (!read && !write) return 0;
+  struct usher_scratch* s = scratch_of(task);
+  if (!s) {
+    if (read && usher_check_bare(t, USHER_READ)) return -EPERM;
+    return write && usher_check_bare(t, USHER_WRITE) ? -EPERM : 0;
+  }
+  if (!name_open_file(s, w, index, file)) return 0;
+  if (read && usher_check_named(s, t, USHER_READ)) return -EPERM;
+  return write && usher_check_named(s, t, USHER_WRITE) ? -EPERM : 0;
+}
+
+/* ---- other ways to change a file -------------------------------------------------------------- */
+
+static __always_inline bool is_ruled(const struct usher_task* t, u32 kind, u32 flag) {
+  struct usher_workload* w = judged_workload(t->workload);
+  if (!w) return false;
+  const struct usher_profile* p = profile_of(w->profile);
+  return p && p->kind[kind].flags & flag;
+}
+
+static __always_inline int check_write(struct dentry* dentry, struct vfsmount* mnt) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct usher_task* t = identity_of(task);
+  if (!t || !is_ruled(t, USHER_WRITE, USHER_KIND_RULED)) return 0;
+  struct usher_scratch* s = scratch_of(task);
+  if (!s) return usher_check_bare(t, USHER_WRITE) ? -EPERM : 0;
+  s->walk.dentry = (u64)dentry;
+  s->walk.mount = (u64)mnt;
+  return usher_check_path(s, t, USHER_WRITE) ? -EPERM : 0;
+}
+
+/* The old name of a rename or a link. */
+static __always_inline int check_source(struct dentry* dentry, struct vfsmount* mnt) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct usher_task* t = identity_of(task);
+  if (!t) return 0;
+  if (!is_ruled(t, USHER_WRITE, USHER_KIND_RULED) && !is_ruled(t, USHER_EXEC, USHER_KIND_DENIES) &&
+      !is_ruled(t, USHER_READ, USHER_KIND_DENIES))
+    return 0;
+  struct usher_scratch* s = scratch_of(task);
+  if (!s) return usher_check_bare(t, USHER_WRITE) ? -EPERM : 0;
+  struct inode* inode = dentry->d_inode;
+  u32 directory = inode && (inode->i_mode & S_IFMT) == S_IFDIR;
+  s->walk.dentry = (u64)dentry;
+  s->walk.mount = (u64)mnt;
+  return usher_check_source(s, t, directory) ? -EPERM : 0;
+}
+
+SEC("lsm/path_truncate")
+int BPF_PROG(usher_path_truncate, struct path* path) {
+  return check_write(path->dentry, path->mnt);
+}
+
+SEC("lsm/path_unlink")
+int BPF_PROG(usher_path_unlink, struct path* dir, struct dentry* dentry) {
+  return check_write(dentry, dir->mnt);
+}
+
+SEC("lsm/path_rmdir")
+int BPF_PROG(usher_path_rmdir, struct path* dir, struct dentry* dentry) {
+  return check_write(dentry, dir->mnt);
+}
+
+SEC("lsm/path_mkdir")
+int BPF_PROG(usher_path_mkdir, struct path* dir, struct dentry* dentry) {
+  return check_write(dentry, dir->mnt);
+}
+
+SEC("lsm/path_mknod")
+int BPF_PROG(usher_path_mknod, struct path* dir, struct dentry* dentry) {
+  return check_write(dentry, dir->mnt);
+}
+
+SEC("lsm/path_symlink")
+int BPF_PROG(usher_path_symlink, struct path* dir, struct dentry* dentry) {
+  return check_write(dentry, dir->mnt);
+}
+
+SEC("lsm/path_chmod")
+int BPF_PROG(usher_path_chmod, struct path* path) { return check_write(path->dentry, path->mnt); }
+
+SEC("lsm/path_chown")
+int BPF_PROG(usher_path_chown, struct path* path) { return check_write(path->dentry, path->mnt); }
+
+SEC("lsm/path_link")
+int BPF_PROG(usher_path_link, struct dentry* old, struct path* dir, struct dentry* new) {
+  int refused = check_source(old, dir->mnt);
+  return refused ? refused : check_write(new, dir->mnt);
+}
+
+/* The kernel calls it a second time with the names swapped for RENAME_EXCHANGE. */
+SEC("lsm/path_rename")
+int BPF_PROG(usher_path_rename, struct path* old_dir, struct dentry* old, struct path* new_dir,
+             struct dentry* new) {
+  int refused = check_source(old, old_dir->mnt);
+  return refused ? refused : check_write(new, new_dir->mnt);
+}

@@ -5,6 +5,8 @@
 
 #include "usher_bpf.h"
 
+enum { USHER_NAME_WORDS = 32 }; /* x 8: the longest component is 255 bytes */
+
 /*
  * A file's name as hashes of its components. A walk finds them leaf first and does not know how
  * many there are, so they lie in a ring: component i (1 = below the root) is at
@@ -27,7 +29,14 @@ enum {
   USHER_NAME_INTERNAL = 3, /* a stacking file system's own open of a layer: no one asked for it */
 };
 
-/* The name parser's and the walker's state between steps. */
+/* A step function's view of the scratch: bpf_loop takes a pointer to the stack only. */
+struct usher_scratch;
+struct usher_step {
+  struct usher_scratch* scratch;
+  __u32 which; /* of name[] */
+};
+
+/* The walker's and the text parser's state between steps. */
 struct usher_walk {
   __u64 dentry;
   __u64 mount; /* struct mount; 0: the walk along the superblock */
@@ -43,14 +52,24 @@ struct usher_walk {
   __u32 reserved;
 };
 
+/* Rules met so far, one bit each. A struct of its own: cgroup programs keep it on the stack. */
+enum {
+  USHER_SET_RESOLVED = 0,
+  USHER_SET_REQUESTED = 1,
+  USHER_SET_EXCEPT = 2, /* while matching; later a temporary */
+  USHER_SETS = 3,
+};
+struct usher_sets {
+  __u64 set[USHER_SETS][USHER_VEC_WORDS];
+};
+
 struct usher_scratch {
-  struct usher_name name[2]; /* 0: resolved; 1: as requested */
-  __u64 dentry[USHER_MAX_DEPTH]; /* of name[0], for events; 0s where it came from text */
-  __u64 matched[2][USHER_VEC_WORDS];
-  __u64 except[USHER_VEC_WORDS];
+  struct usher_name name[2];     /* by USHER_SET_RESOLVED, USHER_SET_REQUESTED */
+  __u64 dentry[USHER_MAX_DEPTH]; /* of name[0], in the same ring: for events */
+  struct usher_sets sets;
   struct usher_walk walk;
   struct usher_task pending; /* the program that a running exec will be, if it comes through */
-  char bytes[256];
+  __u64 words[USHER_NAME_WORDS];
 };
 
 #endif

@@ -11,13 +11,9 @@ namespace usher::enforce {
 
 KernelEnforcer::KernelEnforcer(KernelParts parts)
     : parts_(std::move(parts)),
-      profiles_({.cells = parts_.arena.span(),
-                 .headers = parts_.profiles.span(),
-                 .cells_fd = parts_.arena_fd,
-                 .headers_fd = parts_.profiles_fd},
-                grace_),
+      profiles_(parts_.arena, parts_.profiles, grace_),
       workloads_({.slots = parts_.workloads.span(),
-                  .slots_fd = parts_.workloads_fd,
+                  .slots_fd = parts_.workloads.map_fd(),
                   .cgroups_fd = parts_.cgroups_fd,
                   .mntns_fd = parts_.mntns_fd},
                  profiles_),

@@ -37,9 +37,6 @@ struct KernelParts {
   std::unique_ptr<Events> events{};
   int rates_fd = -1;
   int counters_fd = -1;
-  int workloads_fd = -1;
-  int profiles_fd = -1;
-  int arena_fd = -1;
   int cgroups_fd = -1;
   int mntns_fd = -1;
 };

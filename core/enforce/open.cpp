@@ -18,33 +18,31 @@ Result<Backend> choose_backend(const std::string& wanted, std::vector<std::strin
     return fail(
         fmt::format("the backend \"{}\" is not known: auto, lsm and tracepoint are", wanted));
   }
+  if (wanted != "tracepoint") {
+    auto usable = lsm_usable();
+    if (usable) {
+      return Backend::lsm;
+    }
+    if (wanted == "lsm") {
+      return fail_in("the backend lsm cannot be used", std::move(usable.error()));
+    }
+    warnings.push_back(
+        fmt::format("the weaker backend tracepoint is used: {}", usable.error().message));
+  }
   if (auto usable = tracing_usable(); !usable) {
     return std::unexpected(std::move(usable.error()));
   }
-  if (wanted == "tracepoint") {
-    return Backend::tracepoint;
-  }
-  auto usable = lsm_usable();
-  if (usable) {
-    return Backend::lsm;
-  }
-  if (wanted == "lsm") {
-    return fail_in("the backend lsm cannot be used", std::move(usable.error()));
-  }
-  warnings.push_back(
-      fmt::format("the weaker backend tracepoint is used: {}", usable.error().message));
   return Backend::tracepoint;
 }
 
 template <class T>
-Result<> map_array(const Object& object, const char* name, std::uint32_t entries, int& fd,
-                   MappedArray<T>& array) {
+Result<> open_array(const Object& object, const char* name, std::uint32_t entries,
+                    MappedArray<T>& array) {
   auto found = map_fd(object, name);
   if (!found) {
     return std::unexpected(std::move(found.error()));
   }
-  fd = *found;
-  auto mapped = MappedArray<T>::open(fd, name, entries);
+  auto mapped = MappedArray<T>::open(*found, name, entries);
   if (!mapped) {
     return std::unexpected(std::move(mapped.error()));
   }
@@ -54,16 +52,21 @@ Result<> map_array(const Object& object, const char* name, std::uint32_t entries
 
 Result<> open_maps(KernelParts& parts) {
   const Object& object = *parts.programs;
-  int config_fd = -1;
-  auto done = map_array(object, "config", 1, config_fd, parts.config);
+  auto done = open_array(object, "config", 1, parts.config);
   if (done) {
-    done = map_array(object, "workloads", USHER_MAX_WORKLOADS, parts.workloads_fd, parts.workloads);
+    done = parts.config.ensure_all();
   }
   if (done) {
-    done = map_array(object, "profiles", USHER_MAX_PROFILES, parts.profiles_fd, parts.profiles);
+    done = open_array(object, "workloads", USHER_MAX_WORKLOADS, parts.workloads);
   }
   if (done) {
-    done = map_array(object, "arena", USHER_ARENA_CELLS, parts.arena_fd, parts.arena);
+    done = parts.workloads.ensure_all();
+  }
+  if (done) {
+    done = open_array(object, "profiles", USHER_MAX_PROFILES, parts.profiles);
+  }
+  if (done) {
+    done = open_array(object, "arena", USHER_ARENA_CELLS, parts.arena);
   }
   if (!done) {
     return done;

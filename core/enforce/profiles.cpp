@@ -10,11 +10,19 @@
 #include "enforce/libbpf_options.hpp"
 namespace usher::enforce {
 
-Profiles::Profiles(const ProfileMemory& memory, Grace& grace)
-    : memory_(memory),
+namespace {
+
+constexpr usher_profile kNoRules{};
+
+}  // namespace
+
+Profiles::Profiles(MappedArray<usher_cell>& cells, MappedArray<usher_profile>& headers,
+                   Grace& grace)
+    : cells_(cells),
+      headers_(headers),
       grace_(grace),
-      arena_(static_cast<std::uint32_t>(memory.cells.size())),
-      entries_(memory.headers.size()) {
+      arena_(cells.size()),
+      entries_(headers.size()) {
   entries_[0].state = State::live;  // "no rules": all zero, for ever
 }
 
@@ -26,7 +34,10 @@ Result<> Profiles::adopt(const std::vector<std::uint32_t>& referred) {
     }
     Entry& entry = entries_[index];
     if (entry.state == State::free) {
-      const usher_profile& header = memory_.headers[index];
+      if (auto mapped = headers_.ensure(index, 1); !mapped) {
+        return mapped;
+      }
+      const usher_profile& header = headers_[index];
       entry.extent = extent_of(header);
       if (!arena_.reserve(entry.extent)) {
         return fail(fmt::format(
@@ -34,17 +45,38 @@ Result<> Profiles::adopt(const std::vector<std::uint32_t>& referred) {
             "is damaged; usherd --teardown removes it (enforcement ends until the next start)",
             index, entry.extent.base, std::uint64_t{entry.extent.base} + entry.extent.count));
       }
+      if (auto mapped = cells_.ensure(entry.extent.base, entry.extent.count); !mapped) {
+        return mapped;
+      }
       entry.state = State::live;
       generation_ = std::max(generation_, header.generation);
     }
     ++entry.references;
   }
+  return clear_headers_of_others();
+}
+
+// Through a mapping that goes again: most headers were never used.
+Result<> Profiles::clear_headers_of_others() {
+  auto all = MappedArray<usher_profile>::open(headers_.map_fd(), "profiles", headers_.size());
+  if (all) {
+    if (auto mapped = all->ensure_all(); !mapped) {
+      return mapped;
+    }
+  } else {
+    return std::unexpected(std::move(all.error()));
+  }
   for (std::size_t index = 0; index < entries_.size(); ++index) {
-    if (entries_[index].state == State::free && memory_.headers[index].generation != 0) {
-      memory_.headers[index] = usher_profile{};
+    if (entries_[index].state == State::free && (*all)[index].generation != 0) {
+      (*all)[index] = usher_profile{};
     }
   }
   return {};
+}
+
+const usher_profile& Profiles::header(std::uint32_t index) const {
+  const bool used = index != 0 && index < entries_.size() && entries_[index].state != State::free;
+  return used ? headers_[index] : kNoRules;
 }
 
 Result<std::uint32_t> Profiles::publish(const policy::ProfileImage& image) {
@@ -67,15 +99,29 @@ Result<std::uint32_t> Profiles::publish(const policy::ProfileImage& image) {
   }
   usher_profile header = policy::place(image.header, extent->base);
   header.generation = ++generation_;
-  std::ranges::copy(image.cells, memory_.cells.begin() + extent->base);
-  memory_.headers[*index] = header;
-  if (auto same = read_back(*index, *extent, header, image.cells); !same) {
-    memory_.headers[*index] = usher_profile{};
+  auto done = write(*index, *extent, header, image.cells);
+  if (done) {
+    done = read_back(*index, *extent, header, image.cells);
+  }
+  if (!done) {
     arena_.release(*extent);
-    return std::unexpected(std::move(same.error()));
+    return std::unexpected(std::move(done.error()));
   }
   entries_[*index] = Entry{.state = State::live, .references = 0, .extent = *extent, .ticket = 0};
   return *index;
+}
+
+Result<> Profiles::write(std::uint32_t index, Extent extent, const usher_profile& header,
+                         std::span<const usher_cell> cells) {
+  if (auto mapped = cells_.ensure(extent.base, extent.count); !mapped) {
+    return mapped;
+  }
+  if (auto mapped = headers_.ensure(index, 1); !mapped) {
+    return mapped;
+  }
+  std::ranges::copy(cells, cells_.span().begin() + extent.base);
+  headers_[index] = header;
+  return {};
 }
 
 void Profiles::retire(std::uint32_t index) {
@@ -122,7 +168,7 @@ void Profiles::collect() {
       return false;
     }
     arena_.release(entry.extent);
-    memory_.headers[index] = usher_profile{};
+    headers_[index] = usher_profile{};
     entry = Entry{};
     return true;
   });
@@ -153,7 +199,7 @@ std::optional<std::uint32_t> Profiles::free_index() const {
 Result<> Profiles::read_back(std::uint32_t index, Extent extent, const usher_profile& header,
                              std::span<const usher_cell> cells) const {
   usher_profile seen_header{};
-  if (bpf_map_lookup_elem(memory_.headers_fd, &index, &seen_header) != 0) {
+  if (bpf_map_lookup_elem(headers_.map_fd(), &index, &seen_header) != 0) {
     return fail_system(fmt::format("cannot read profile {} back", index));
   }
   std::vector<std::uint32_t> keys(extent.count);
@@ -162,7 +208,7 @@ Result<> Profiles::read_back(std::uint32_t index, Extent extent, const usher_pro
   std::uint32_t next = 0;
   __u32 count = extent.count;
   const auto options = libbpf_options<bpf_map_batch_opts>();
-  if (bpf_map_lookup_batch(memory_.cells_fd, &before, &next, keys.data(), seen.data(), &count,
+  if (bpf_map_lookup_batch(cells_.map_fd(), &before, &next, keys.data(), seen.data(), &count,
                            &options) != 0 &&
       errno != ENOENT) {
     return fail_system(fmt::format("cannot read the cells of profile {} back", index));

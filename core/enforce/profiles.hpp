@@ -10,24 +10,18 @@
 #include "base/error.hpp"
 #include "enforce/arena.hpp"
 #include "enforce/grace.hpp"
+#include "enforce/mapped_array.hpp"
 #include "policy/compile.hpp"
 #include "usher_bpf.h"
 
 namespace usher::enforce {
 
-// The mapped maps, and their descriptors for reading back by system call.
-struct ProfileMemory {
-  std::span<usher_cell> cells;
-  std::span<usher_profile> headers;
-  int cells_fd = -1;
-  int headers_fd = -1;
-};
-
 // On the owner's thread. A profile lives while a workload refers to it (refer/unrefer) or its
 // publisher has not retired it.
 class Profiles {
  public:
-  Profiles(const ProfileMemory& memory, Grace& grace);
+  // All three must outlive it.
+  Profiles(MappedArray<usher_cell>& cells, MappedArray<usher_profile>& headers, Grace& grace);
 
   // Takes over the profiles that `referred` names; every other header is cleared. No program may
   // be reading those others: wait for a grace period first. Each taken over counts as published
@@ -45,8 +39,10 @@ class Profiles {
   void refer(std::uint32_t index);
   void unrefer(std::uint32_t index);
 
-  const usher_profile& header(std::uint32_t index) const { return memory_.headers[index]; }
-  std::span<const usher_cell> cells() const { return memory_.cells; }
+  // Of a published profile; all zero for any other index.
+  const usher_profile& header(std::uint32_t index) const;
+  // Only the cells of published profiles may be touched.
+  std::span<const usher_cell> cells() const { return cells_.span(); }
   std::uint32_t cells_used() const { return arena_.used(); }
 
  private:
@@ -58,6 +54,9 @@ class Profiles {
     std::uint64_t ticket = 0;
   };
 
+  Result<> clear_headers_of_others();
+  Result<> write(std::uint32_t index, Extent extent, const usher_profile& header,
+                 std::span<const usher_cell> cells);
   void give_back_if_unused(std::uint32_t index);
   void collect();
   std::optional<Extent> find_room(std::uint32_t count);
@@ -65,7 +64,8 @@ class Profiles {
   Result<> read_back(std::uint32_t index, Extent extent, const usher_profile& header,
                      std::span<const usher_cell> cells) const;
 
-  ProfileMemory memory_;
+  MappedArray<usher_cell>& cells_;
+  MappedArray<usher_profile>& headers_;
   Grace& grace_;
   Arena arena_;
   std::vector<Entry> entries_;

@@ -14,13 +14,13 @@ namespace usher::policy {
 // what denies at the requested name holds. Anonymous files are not judged for read and write.
 struct Query {
   Operation on = Operation::exec;
-  std::string path;        // resolved: absolute, normalised
-  std::string requested;   // exec: as asked for, absolute and normalised; empty = same as path.
-                           // Read under /usr where its first component is a merged directory
-  std::string program;     // who acts, for `from`; empty = not known
-  bool unknown = false;    // the file cannot be named
-  bool anonymous = false;  // memfd
-  AddressBlock address;    // length is ignored
+  std::string path{};       // resolved: absolute, normalised
+  std::string requested{};  // exec: as asked for, absolute and normalised; empty = same as path.
+                            // Read under /usr where its first component is a merged directory
+  std::string program{};    // who acts, for `from`; empty = not known
+  bool unknown = false;     // the file cannot be named
+  bool anonymous = false;   // memfd
+  AddressBlock address{};   // length is ignored
   std::uint16_t port = 0;
   std::uint8_t protocol = 6;
 };

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* One check from name to answer: shared by every hook that judges files. */
+#ifndef USHER_CHECK_BPF_H
+#define USHER_CHECK_BPF_H
+
+#include "path_event.bpf.h"
+#include "program.bpf.h"
+
+/* usher_settle_path's and usher_report_path's `kind`: the event's flags ride on it. */
+#define WITH_FLAGS(kind, flags) ((kind) | (flags) << 8)
+
+/* Reports a decision and carries it out. 1: the operation must be refused. */
+__noinline u32 usher_settle_path(struct usher_scratch* s, u32 workload, u64 decision, u32 kind,
+                                 u64 argv) {
+  if (!s || DECISION_VERDICT(decision) == USHER_ALLOWED) return 0;
+  u32 flags = 0;
+  decision = soften(decision, &flags);
+  usher_report_path(s, workload, decision, WITH_FLAGS(kind, flags), argv);
+  if (DECISION_VERDICT(decision) == USHER_KILLED) bpf_send_signal(SIGKILL);
+  return DECISION_VERDICT(decision) >= USHER_DENIED;
+}
+
+__noinline u32 usher_settle_peer(struct usher_peer* peer, u32 workload, u64 decision, u32 kind,
+                                 u32 flags) {
+  if (DECISION_VERDICT(decision) == USHER_ALLOWED) return 0;
+  decision = soften(decision, &flags);
+  usher_report_peer(peer, workload, decision, kind, flags);
+  return DECISION_VERDICT(decision);
+}
+
+/* A file operation by a task that no scratch could be had for: the file is unknown. */
+__noinline u32 usher_check_bare(struct usher_task* t, u32 kind) {
+  struct usher_sets sets = {};
+  if (!t) return 0;
+  struct usher_workload* w = judged_workload(t->workload);
+  if (!w) return 0;
+  count(USHER_COUNT_UNKNOWN);
+  u64 d = usher_decide(&sets, t, w->profile, kind, MET_UNKNOWN);
+  u32 verdict = usher_settle_peer(0, t->workload, d, kind, USHER_EVENT_UNKNOWN_FILE);
+  if (verdict == USHER_KILLED) bpf_send_signal(SIGKILL);
+  return verdict >= USHER_DENIED;
+}
+
+/* Decides `kind` for name[RESOLVED] and carries it out. 1: refuse. */
+__noinline u32 usher_check_named(struct usher_scratch* s, struct usher_task* t, u32 kind) {
+  if (!s || !t) return 0;
+  struct usher_workload* w = judged_workload(t->workload);
+  if (!w) return 0;
+  u32 profile = w->profile;
+  const struct usher_profile* p = profile_of(profile);
+  if (!p) return 0;
+  const struct usher_kind* k = kind_of(p, kind);
+  if (!(k->flags & USHER_KIND_RULED)) return 0;
+  u64 d = judge_name(s, t, profile, k, kind, false);
+  if (!d) return 0;
+  return usher_settle_path(s, t->workload, d, kind, 0);
+}
+
+/* The same for the file at walk.dentry, walk.mount. */
+__noinline u32 usher_check_path(struct usher_scratch* s, struct usher_task* t, u32 kind) {
+  if (!s || !t) return 0;
+  u32 state = usher_name_path(s, t->workload, USHER_SET_RESOLVED);
+  if (state == USHER_NAME_INTERNAL || state == USHER_NAME_ANONYMOUS) return 0;
+  return usher_check_named(s, t, kind);
+}
+
+/* Is name[RESOLVED] a node of `kind`, that is: a ruled name or the directory above one? */
+__noinline u32 usher_is_node(struct usher_scratch* s, u32 profile, u32 kind) {
+  const struct usher_profile* p = profile_of(profile);
+  const struct usher_config* c = node_config();
+  u64 vecs;
+  if (!s || !p || !c) return 0;
+  const struct usher_name* n = &s->name[USHER_SET_RESOLVED];
+  u64 fold = usher_root(&c->key, kind);
+  if (n->depth > USHER_MAX_DEPTH) return 0;
+  for (u32 i = 1; i <= USHER_MAX_DEPTH; i++) {
+    if (i > n->depth) return 1;
+    fold = usher_fold(&c->key, fold, n->hash[(n->turn - i) & (USHER_MAX_DEPTH - 1)]);
+    if (!find_node(p, fold, &vecs)) return 0;
+  }
+  return 1;
+}
+
+/* The rule of `kind` that would be shed if name[RESOLVED] were given another name: one that denies
+ * it by name whoever acts, or (for a directory) any that speaks of something below it. */
+__noinline u32 usher_shed_rule(struct usher_scratch* s, u32 profile, u32 kind, u32 directory) {
+  const struct usher_profile* p = profile_of(profile);
+  if (!s || !p) return 0;
+  const struct usher_kind* k = kind_of(p, kind);
+  if (!(k->flags & USHER_KIND_DENIES)) return 0;
+  if (s->name[USHER_SET_RESOLVED].state != USHER_NAME_KNOWN)
+    return k->vec_kill || k->vec_deny ? usher_denying_rule(profile, kind) : 0;
+  if (directory && usher_is_node(s, profile, kind)) return usher_denying_rule(profile, kind);
+  if (!usher_match(s, profile, kind, USHER_SET_RESOLVED)) return 0;
+  clear_set(&s->sets, USHER_SET_REQUESTED);
+  u64 d = decide_by_rule(&s->sets, k, p->vectors, k->vec_kill, USHER_DENIED);
+  if (!d) d = decide_by_rule(&s->sets, k, p->vectors, k->vec_deny, USHER_DENIED);
+  return DECISION_RULE(d);
+}
+
+/* May the file at walk.dentry, walk.mount be given another name? It is written, and must not shed a
+ * rule. 1: refuse. */
+__noinline u32 usher_check_source(struct usher_scratch* s, struct usher_task* t, u32 directory) {
+  if (!s || !t) return 0;
+  u32 state = usher_name_path(s, t->workload, USHER_SET_RESOLVED);
+  if (state == USHER_NAME_INTERNAL || state == USHER_NAME_ANONYMOUS) return 0;
+  if (usher_check_named(s, t, USHER_WRITE)) return 1;
+  struct usher_workload* w = judged_workload(t->workload);
+  if (!w) return 0;
+  u32 rule = usher_shed_rule(s, w->profile, USHER_EXEC, directory);
+  if (!rule) rule = usher_shed_rule(s, w->profile, USHER_READ, directory);
+  if (!rule) rule = usher_shed_rule(s, w->profile, USHER_WRITE, directory);
+  if (!rule) return 0;
+  return usher_settle_path(s, t->workload, DECISION(USHER_DENIED, rule), USHER_WRITE, 0);
+}
+
+/* The user-space argv of the exec system call that the current task is in; 0: not known. */
+static __always_inline u64 exec_argv(struct task_struct* task) {
+#ifdef __TARGET_ARCH_x86
+  struct pt_regs* regs = (void*)bpf_task_pt_regs(task);
+  u64 nr = BPF_CORE_READ(regs, orig_ax);
+  if (nr == 59) return BPF_CORE_READ(regs, si);
+  if (nr == 322) return BPF_CORE_READ(regs, dx);
+#endif
+  return 0;
+}
+
+/*
+ * The program at walk.dentry, walk.mount is about to be run, asked for as `text` (walk.text): names
+ * both, remembers the program, decides. 1: refuse.
+ */
+__noinline u32 usher_check_exec(struct usher_scratch* s, struct usher_task* t, u64 argv) {
+  if (!s || !t) return 0;
+  u32 index = t->workload;
+  u64 text = s->walk.text;
+  usher_name_path(s, index, USHER_SET_RESOLVED);
+  usher_note_program(s);
+  struct usher_workload* w = judged_workload(index);
+  if (!w) return 0;
+  u32 profile = w->profile;
+  const struct usher_profile* p = profile_of(profile);
+  if (!p) return 0;
+  const struct usher_kind* k = &p->kind[USHER_EXEC];
+  if (!(k->flags & USHER_KIND_RULED)) return 0;
+  s->walk.text = text;
+  usher_name_requested(s, index);
+  read_merged(&s->name[USHER_SET_REQUESTED], p->merged);
+  u64 d = judge_name(s, t, profile, k, USHER_EXEC, true);
+  if (!d) return 0;
+  s->walk.text = text;
+  return usher_settle_path(s, index, d, USHER_EXEC, argv);
+}
+
+#endif

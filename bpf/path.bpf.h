@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Naming files. A file on the workload's own root superblock is named by its dentries up to the root
+ * that was remembered when the workload was armed: mounts, namespaces and chroots of today say
+ * nothing about it. Any other file is named through the mounts it hangs on, up to the same dentry.
+ * What does not get there is unknown.
+ */
+#ifndef USHER_PATH_BPF_H
+#define USHER_PATH_BPF_H
+
+#include "identity.bpf.h"
+#include "text.bpf.h"
+
+enum { WALK_GOING = 0, WALK_FOUND = 1, WALK_LOST = 2 };
+
+static __always_inline bool is_error_pointer(u64 pointer) { return pointer > ~0ull - 4095; }
+
+static int walk_step(u32 i, struct usher_step* step) {
+  struct usher_scratch* s = step->scratch;
+  u32 which = step->which;
+  if (!s || which > USHER_SET_REQUESTED) return 1;
+  struct usher_walk* w = &s->walk;
+  struct usher_name* n = &s->name[which];
+  struct dentry* d = (void*)w->dentry;
+  if (w->dentry == w->root) {
+    w->done = WALK_FOUND;
+    return 1;
+  }
+  if (w->mount && w->dentry == w->mnt_root) {
+    struct mount* m = (void*)w->mount;
+    struct mount* up = BPF_CORE_READ(m, mnt_parent);
+    if (up == m || !up) {
+      w->done = WALK_LOST;
+      return 1;
+    }
+    w->dentry = (u64)BPF_CORE_READ(m, mnt_mountpoint);
+    w->mnt_root = (u64)BPF_CORE_READ(up, mnt.mnt_root);
+    w->mount = (u64)up;
+    return 0;
+  }
+  u64 parent = (u64)BPF_CORE_READ(d, d_parent);
+  u32 length = BPF_CORE_READ(d, d_name.len);
+  u64 text = (u64)BPF_CORE_READ(d, d_name.name);
+  u64 hash = usher_hash_bytes(s, text, length);
+  if (parent == w->dentry || !parent || !hash) {
+    w->done = WALK_LOST;
+    return 1;
+  }
+  u32 at = n->depth & (USHER_MAX_DEPTH - 1);
+  n->hash[at] = hash;
+  if (which == USHER_SET_RESOLVED) s->dentry[at] = w->dentry;
+  if (n->depth == 0) {
+    n->base = hash;
+    n->leaf = text;
+    n->leaf_len = length;
+  }
+  n->depth++;
+  w->dentry = parent;
+  return 0;
+}
+
+static __always_inline u32 walk(struct usher_scratch* s, u64 dentry, u32 which) {
+  struct usher_step step = {.scratch = s, .which = which};
+  begin_name(&s->name[which]);
+  s->walk.dentry = dentry;
+  s->walk.done = WALK_GOING;
+  bpf_loop(USHER_WALK_MAX, walk_step, &step, 0);
+  s->name[which].turn = s->name[which].depth;
+  return s->walk.done;
+}
+
+/*
+ * name[which] = the name of (walk.dentry, walk.mount), where walk.mount is the struct vfsmount;
+ * returns its state. Pointers come through the scratch: a function's arguments must be scalars.
+ */
+__noinline u32 usher_name_path(struct usher_scratch* s, u32 workload, u32 which) {
+  if (!s || which > USHER_SET_REQUESTED) return USHER_NAME_UNKNOWN;
+  struct usher_workload* w = workload_of(workload);
+  if (!w) return USHER_NAME_UNKNOWN;
+  u32 state = USHER_NAME_UNKNOWN;
+  u64 dentry = s->walk.dentry;
+  u64 vfsmount = s->walk.mount;
+  struct super_block* sb = BPF_CORE_READ((struct dentry*)dentry, d_sb);
+  s->walk.root = w->root_dentry;
+  s->walk.mount = 0;
+  if (BPF_CORE_READ(sb, s_flags) & SB_NOUSER) {
+    state = USHER_NAME_ANONYMOUS;
+  } else if ((u64)sb == w->root_sb && walk(s, dentry, which) == WALK_FOUND) {
+    state = USHER_NAME_KNOWN;
+  } else if (vfsmount) {
+    struct mount* m = (void*)(vfsmount - bpf_core_field_offset(struct mount, mnt));
+    if (is_error_pointer((u64)BPF_CORE_READ(m, mnt_ns))) {
+      state = USHER_NAME_INTERNAL;
+    } else {
+      s->walk.mount = (u64)m;
+      s->walk.mnt_root = (u64)BPF_CORE_READ(m, mnt.mnt_root);
+      if (walk(s, dentry, which) == WALK_FOUND) state = USHER_NAME_KNOWN;
+    }
+  }
+  if (state == USHER_NAME_UNKNOWN) count(USHER_COUNT_UNKNOWN);
+  if (state != USHER_NAME_KNOWN) {
+    begin_name(&s->name[which]);
+    s->name[which].leaf = (u64)BPF_CORE_READ((struct dentry*)dentry, d_name.name);
+    s->name[which].leaf_len = BPF_CORE_READ((struct dentry*)dentry, d_name.len);
+  }
+  s->name[which].state = state;
+  return state;
+}
+
+/*
+ * name[REQUESTED] = walk.text as the current task would look it up, made absolute by names: from its
+ * working directory, or from its root where that is not the workload's. A directory that has no name
+ * counts as "/": base names hold all the same.
+ */
+__noinline int usher_name_requested(struct usher_scratch* s, u32 workload) {
+  if (!s) return 0;
+  struct usher_workload* w = workload_of(workload);
+  if (!w) return 0;
+  struct task_struct* task = (void*)bpf_get_current_task();
+  u64 text = s->walk.text;
+  char first = 0;
+  bpf_probe_read_kernel(&first, 1, (void*)text);
+  struct fs_struct* fs = BPF_CORE_READ(task, fs);
+  u64 dentry;
+  if (first == '/') {
+    dentry = (u64)BPF_CORE_READ(fs, root.dentry);
+    s->walk.mount = (u64)BPF_CORE_READ(fs, root.mnt);
+  } else {
+    dentry = (u64)BPF_CORE_READ(fs, pwd.dentry);
+    s->walk.mount = (u64)BPF_CORE_READ(fs, pwd.mnt);
+  }
+  s->walk.dentry = dentry;
+  if (dentry == w->root_dentry ||
+      usher_name_path(s, workload, USHER_SET_REQUESTED) != USHER_NAME_KNOWN)
+    begin_name(&s->name[USHER_SET_REQUESTED]);
+  s->walk.text = text;
+  return usher_append_text(s, USHER_SET_REQUESTED);
+}
+
+#endif

@@ -1,0 +1,57 @@
+// usher.toml: the node's configuration. Strict: an unknown key, a wrong type or a bad value is an
+// error with file, line and column, and nothing is started.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapter/host.hpp"
+#include "agent/log.hpp"
+#include "base/error.hpp"
+
+namespace usher::agent {
+
+struct Config {
+  std::filesystem::path run_dir = "/run/usher";
+  std::filesystem::path state_dir = "/var/lib/usher";
+  std::filesystem::path hook_socket;   // not given: run_dir/hook.sock
+  std::filesystem::path admin_socket;  // not given: run_dir/admin.sock
+
+  std::string backend = "auto";  // auto, lsm, tracepoint
+  std::string unenrolled = "allow";
+  std::filesystem::path pins = "/sys/fs/bpf/usher";
+  std::uint32_t event_burst = 10;
+  std::chrono::milliseconds event_window{1000};
+
+  std::filesystem::path policy_directory = "/etc/usher/policy.d";
+  bool allow_empty = false;
+
+  bool adapters_automatic = true;
+  std::vector<std::string> adapters_selected;
+  std::filesystem::path adapter_directory = "/usr/lib/usher/adapters";
+  std::map<std::string, adapter::Config, std::less<>> adapter_config;
+
+  LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::automatic;
+
+  std::chrono::milliseconds hook_deadline{2000};
+};
+
+// One error per problem, each "FILE:LINE:COLUMN: what is wrong, what was expected".
+struct ConfigResult {
+  Config config;
+  std::vector<std::string> errors;
+};
+
+// `file` is only for messages.
+ConfigResult parse_config(std::string_view text, const std::string& file);
+ConfigResult load_config(const std::filesystem::path& file);
+
+// "250ms", "2s", "1m".
+Result<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+}  // namespace usher::agent

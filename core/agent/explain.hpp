@@ -1,0 +1,19 @@
+// `usherctl explain`: what the kernel would decide, out of the memory that it reads.
+#pragma once
+
+#include "agent/registry.hpp"
+#include "agent/rule_table.hpp"
+#include "base/error.hpp"
+#include "enforce/enforcer.hpp"
+#include "policy/evaluate.hpp"
+#include "usher/v1/agent.pb.h"
+
+namespace usher::agent {
+
+// The request as a question; errors say what was expected.
+Result<policy::Query> parse_query(const v1::ExplainRequest& request);
+
+Result<v1::ExplainResponse> explain(const v1::ExplainRequest& request, const Registry& registry,
+                                    const RuleTable& rules, const enforce::Enforcer& enforcer);
+
+}  // namespace usher::agent

@@ -1,0 +1,95 @@
+#include "agent/journal.hpp"
+
+#include <chrono>
+
+namespace usher::agent {
+
+namespace {
+
+LogLevel level_of(const v1::Event& event) {
+  return event.severity() == "error"     ? LogLevel::error
+         : event.severity() == "warning" ? LogLevel::warning
+                                         : LogLevel::info;
+}
+
+std::string join(const google::protobuf::RepeatedPtrField<std::string>& words, char between) {
+  std::string out;
+  for (const auto& part : words) {
+    if (!out.empty()) {
+      out += between;
+    }
+    out += part;
+  }
+  return out;
+}
+
+LogFields fields_of(const v1::Event& event) {
+  LogFields fields{{"event", event.type()}};
+  const auto text = [&](std::string_view key, const std::string& value) {
+    if (!value.empty()) {
+      fields.push_back({key, value});
+    }
+  };
+  const auto number = [&](std::string_view key, std::uint64_t value) {
+    if (value != 0) {
+      fields.push_back({key, std::to_string(value)});
+    }
+  };
+  text("namespace", event.pod_namespace());
+  text("pod", event.pod_name());
+  text("container", event.container_name());
+  text("container_id", event.container_id());
+  text("policy", event.policy());
+  text("rule", event.rule());
+  text("operation", event.operation());
+  text("verdict", event.verdict());
+  text("path", event.path());
+  text("address", event.address());
+  number("port", event.port());
+  text("protocol", event.protocol());
+  number("pid", event.pid());
+  number("parent_pid", event.parent_pid());
+  if (event.pid() != 0) {
+    fields.push_back({"uid", std::to_string(event.uid())});
+  }
+  text("program", event.program());
+  text("arguments", join(event.arguments(), ' '));
+  number("suppressed", event.suppressed());
+  text("flags", join(event.flags(), ','));
+  return fields;
+}
+
+}  // namespace
+
+void describe(const identity::Identity& who, v1::Event& event) {
+  event.set_pod_namespace(who.pod_namespace);
+  event.set_pod_name(who.pod_name);
+  event.set_pod_uid(who.pod_uid);
+  event.set_container_name(who.container_name);
+  event.set_container_id(who.container_id);
+  event.set_image(who.image);
+}
+
+void Journal::publish(v1::Event event) {
+  if (event.time_ns() == 0) {
+    event.set_time_ns(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count());
+  }
+  log_.write(level_of(event), event.message(), fields_of(event));
+  hub_.publish(event);
+}
+
+void Journal::tell(LogLevel level, std::string_view type, std::string_view message,
+                   const identity::Identity* about) {
+  v1::Event event;
+  event.set_type(std::string(type));
+  event.set_severity(std::string(word(level)));
+  event.set_message(std::string(message));
+  if (about != nullptr) {
+    describe(*about, event);
+  }
+  publish(std::move(event));
+}
+
+}  // namespace usher::agent

@@ -1,0 +1,68 @@
+#include "agent/locator.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cstring>
+#include <ctime>
+
+#include "base/file.hpp"
+#include "identity/placement.hpp"
+
+namespace usher::agent {
+
+namespace {
+
+std::uint64_t cgroup_of_self(const std::filesystem::path& root) {
+  const auto text = read_file("/proc/self/cgroup", 64U << 10);
+  const auto line = text ? text->find("0::/") : std::string::npos;
+  struct stat found{};
+  if (line == std::string::npos) {
+    return 0;
+  }
+  const auto begin = line + 3;
+  const auto path = root.string() + text->substr(begin, text->find('\n', begin) - begin);
+  return ::stat(path.c_str(), &found) == 0 ? found.st_ino : 0;
+}
+
+// A cgroup of which only the id is known: kernfs takes the id as a file handle.
+bool id_exists(const std::filesystem::path& root, std::uint64_t id) {
+  constexpr int kKernfsHandle = 0xfe;  // FILEID_KERNFS in linux/exportfs.h
+  const Fd mount(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  alignas(file_handle) std::array<unsigned char, sizeof(file_handle) + sizeof id> buffer{};
+  auto* handle = reinterpret_cast<file_handle*>(buffer.data());
+  handle->handle_bytes = sizeof id;
+  handle->handle_type = kKernfsHandle;
+  std::memcpy(handle->f_handle, &id, sizeof id);
+  const Fd found(::open_by_handle_at(mount.get(), handle, O_PATH | O_CLOEXEC));
+  return static_cast<bool>(found);
+}
+
+}  // namespace
+
+Locator machine_locator(const std::filesystem::path& cgroup_root) {
+  return {
+      .place = [cgroup_root](int pid) { return identity::place(pid, {.cgroup_root = cgroup_root}); },
+      .merged = [](const identity::OciState& state) -> Result<std::uint32_t> {
+        const auto rootfs = identity::rootfs_of(state);
+        if (!rootfs) {
+          return std::unexpected(rootfs.error());
+        }
+        return identity::merged_directories(*rootfs);
+      },
+      .exists =
+          [cgroup_root](const identity::Placement& placement) {
+            if (placement.cgroup_path.empty()) {
+              return id_exists(cgroup_root, placement.cgroup_id);
+            }
+            struct stat found{};
+            const auto path = cgroup_root.string() + placement.cgroup_path;
+            return ::stat(path.c_str(), &found) == 0 && found.st_ino == placement.cgroup_id;
+          },
+      .now = [] { return static_cast<std::int64_t>(std::time(nullptr)); },
+      .own_cgroup = cgroup_of_self(cgroup_root),
+  };
+}
+
+}  // namespace usher::agent

@@ -1,0 +1,98 @@
+// usherd: the node agent.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+
+#include "agent/agent.hpp"
+#include "agent/run_lock.hpp"
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kBadInput = 2;
+
+struct Arguments {
+  std::string config = "/etc/usher/usher.toml";
+  bool check_config = false;
+  bool teardown = false;
+  bool yes = false;
+};
+
+void add_options(CLI::App& app, Arguments& arguments) {
+  app.set_version_flag("--version", "usherd " USHER_VERSION);
+  app.add_option("--config", arguments.config, "the node's configuration")->capture_default_str();
+  app.add_flag("--check-config", arguments.check_config,
+               "read the configuration, say what is wrong with it, start nothing");
+  app.add_flag("--teardown", arguments.teardown,
+               "end all enforcement: detach and unpin what is in the kernel (asks first)");
+  app.add_flag("--yes", arguments.yes, "with --teardown: do not ask");
+  app.footer(
+      "Example:\n  usherd --check-config --config ./usher.toml && usherd --config ./usher.toml\n"
+      "Signals: SIGTERM stops (what is enrolled stays enforced), SIGHUP reloads the policies.\n"
+      "Exit codes: 0 stopped in order, 1 could not start, 2 bad arguments or configuration.");
+}
+
+int teardown(const usher::agent::Config& config, bool yes) {
+  const auto lock = usher::agent::lock_run_directory(config.run_dir);
+  if (!lock) {
+    std::cerr << "usherd: " << lock.error().message << "\n";
+    return kFailed;
+  }
+  if (!yes) {
+    std::cout << "This ends enforcement for every workload on this node, those that run included ("
+              << config.pins.string() << "). Type yes to go on: " << std::flush;
+    std::string answer;
+    if (!std::getline(std::cin, answer) || answer != "yes") {
+      std::cerr << "usherd: nothing was changed\n";
+      return kFailed;
+    }
+  }
+  if (auto done = usher::enforce::Enforcer::teardown(config.pins); !done) {
+    std::cerr << "usherd: " << done.error().message << "\n";
+    return kFailed;
+  }
+  std::cout << "enforcement has ended; a start of usherd enrols the workloads on record again\n";
+  return 0;
+}
+
+int run(usher::agent::Config config) {
+  std::signal(SIGPIPE, SIG_IGN);
+  usher::agent::Log log(config.log_level, config.log_format);
+  usher::agent::Agent agent(std::move(config), log);
+  if (auto opened = agent.open(); !opened) {
+    log.error("usherd cannot start: " + opened.error().message);
+    return kFailed;
+  }
+  agent.run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("usherd: puts a container's Kubernetes identity into the kernel and enforces policy "
+               "by it");
+  add_options(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : kBadInput;
+  }
+  auto [config, errors] = usher::agent::load_config(arguments.config);
+  if (!errors.empty()) {
+    for (const auto& error : errors) {
+      std::cerr << error << "\n";
+    }
+    return kBadInput;
+  }
+  if (arguments.check_config) {
+    std::cout << arguments.config << ": good\n";
+    return 0;
+  }
+  return arguments.teardown ? teardown(config, arguments.yes) : run(std::move(config));
+}

@@ -1,0 +1,94 @@
+#include "agent/render.hpp"
+
+#include <algorithm>
+
+namespace usher::agent {
+
+namespace {
+
+const char* state_word(const identity::Workload& workload) {
+  return workload.ended ? "ended" : workload.released ? "released" : "running";
+}
+
+void add_policies(const Entry& entry, v1::Workload& out) {
+  for (const auto& policy : entry.profile->rules.policies) {
+    out.add_policies(policy->name);
+    const bool degraded = std::ranges::find(entry.profile->degraded, policy->name) !=
+                          entry.profile->degraded.end();
+    if (policy->mode == policy::Mode::audit || degraded) {
+      out.add_audited(policy->name);
+    } else if (!entry.workload.released) {
+      out.add_enforced(policy->name);
+    }
+  }
+}
+
+}  // namespace
+
+v1::Workload render(const Entry& entry) {
+  const auto& workload = entry.workload;
+  const auto& who = workload.identity;
+  v1::Workload out;
+  out.set_slot(workload.slot);
+  out.set_runtime(workload.runtime);
+  out.set_pod_namespace(who.pod_namespace);
+  out.set_pod_name(who.pod_name);
+  out.set_pod_uid(who.pod_uid);
+  out.set_container_name(who.container_name);
+  out.set_container_id(who.container_id);
+  out.set_sandbox_id(who.sandbox_id);
+  out.set_image(who.image);
+  out.set_runtime_handler(who.runtime_handler);
+  for (const auto& [key, value] : who.pod_labels) {
+    auto* label = out.add_labels();
+    label->set_key(key);
+    label->set_value(value);
+  }
+  out.set_labels_known(who.labels_known);
+  out.set_is_sandbox(who.is_sandbox);
+  out.set_identity_source(entry.attributed ? who.identity_source : "none: the record was lost");
+  out.set_labels_source(who.labels_source);
+  out.set_cgroup_path(workload.placement.cgroup_path);
+  out.set_cgroup_id(workload.placement.cgroup_id);
+  out.set_mntns(workload.placement.mntns);
+  out.set_profile(entry.profile->index);
+  add_policies(entry, out);
+  out.set_state(state_word(workload));
+  out.set_enrolled_at(workload.enrolled_at);
+  return out;
+}
+
+v1::Policy render(const PolicyStore::Item& item) {
+  v1::Policy out;
+  out.set_file(item.file);
+  out.set_error(item.error);
+  out.set_state(item.state == PolicyStore::State::current     ? "current"
+                : item.state == PolicyStore::State::last_good ? "last-good"
+                                                              : "refused");
+  if (item.policy) {
+    out.set_name(item.policy->name);
+    out.set_mode(item.policy->mode == policy::Mode::audit ? "audit" : "enforce");
+    out.set_ceiling(item.policy->ceiling);
+    out.set_rules(static_cast<std::uint32_t>(item.policy->rules.size()));
+  }
+  return out;
+}
+
+v1::Adapter render(const adapter::AdapterInfo& info) {
+  using State = adapter::AdapterInfo::State;
+  v1::Adapter out;
+  out.set_name(info.name);
+  out.set_version(info.version);
+  out.set_path(info.path.string());
+  out.set_state(info.state == State::running      ? "running"
+                : info.state == State::not_chosen ? "not chosen"
+                : info.state == State::stopped    ? "stopped"
+                                                  : "failed");
+  out.set_reason(info.reason);
+  for (const auto& runtime : info.runtimes) {
+    out.add_runtimes(runtime);
+  }
+  return out;
+}
+
+}  // namespace usher::agent

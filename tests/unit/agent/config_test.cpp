@@ -1,0 +1,107 @@
+#include "agent/config.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "base/file.hpp"
+
+namespace usher::agent {
+
+namespace {
+
+std::string only_error(std::string_view text) {
+  const auto result = parse_config(text, "usher.toml");
+  BOOST_REQUIRE_EQUAL(result.errors.size(), 1U);
+  return result.errors.front();
+}
+
+void expect_error(std::string_view text, std::string_view place, std::string_view part) {
+  const auto error = only_error(text);
+  BOOST_TEST(error.starts_with(place), error << " does not start with " << place);
+  BOOST_TEST(error.find(part) != error.npos, error << " does not say " << part);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(config)
+
+BOOST_AUTO_TEST_CASE(the_shipped_file_is_good_and_says_the_defaults) {
+  const auto text = read_file(TEST_SOURCE_DIR "/../config/usher.toml");
+  BOOST_REQUIRE(text.has_value());
+  const auto [shipped, errors] = parse_config(*text, "usher.toml");
+  BOOST_TEST(errors.empty());
+  const auto defaults = parse_config("", "usher.toml").config;
+  BOOST_TEST(shipped.run_dir == defaults.run_dir);
+  BOOST_TEST(shipped.state_dir == defaults.state_dir);
+  BOOST_TEST(shipped.hook_socket == defaults.hook_socket);
+  BOOST_TEST(shipped.admin_socket == defaults.admin_socket);
+  BOOST_TEST(shipped.backend == defaults.backend);
+  BOOST_TEST(shipped.pins == defaults.pins);
+  BOOST_TEST(shipped.event_burst == defaults.event_burst);
+  BOOST_TEST(shipped.event_window.count() == defaults.event_window.count());
+  BOOST_TEST(shipped.policy_directory == defaults.policy_directory);
+  BOOST_TEST(shipped.allow_empty == defaults.allow_empty);
+  BOOST_TEST(shipped.adapters_automatic == defaults.adapters_automatic);
+  BOOST_TEST(shipped.adapter_directory == defaults.adapter_directory);
+  BOOST_TEST(shipped.hook_deadline.count() == defaults.hook_deadline.count());
+}
+
+BOOST_AUTO_TEST_CASE(sockets_follow_run_dir_unless_given) {
+  const auto config = parse_config("[agent]\nrun_dir = \"/tmp/u\"\nadmin_socket = \"/a.sock\"", "f");
+  BOOST_TEST(config.config.hook_socket == "/tmp/u/hook.sock");
+  BOOST_TEST(config.config.admin_socket == "/a.sock");
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_key_is_an_error_with_the_nearest_name) {
+  expect_error("[enforcement]\nbackend = \"lsm\"\nevnt_burst = 3", "usher.toml:3:1:",
+               "did you mean \"event_burst\"?");
+  expect_error("[polices]\n", "usher.toml:1:", "did you mean \"policies\"?");
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_type_is_an_error_that_says_both_types) {
+  expect_error("[policies]\nallow_empty = \"yes\"", "usher.toml:2:15:",
+               "expected true or false, found a string");
+  expect_error("agent = 3", "usher.toml:1:9:", "expected a table, found an integer");
+  expect_error("[adapters]\nselect = [1]", "usher.toml:2:10:", "array of adapter names");
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_value_is_an_error_that_says_what_was_expected) {
+  expect_error("[enforcement]\nbackend = \"ebpf\"", "usher.toml:2:11:", "\"tracepoint\"");
+  expect_error("[enforcement]\nevent_burst = 0", "usher.toml:2:15:", "expected 1 to 1000000");
+  expect_error("[agent]\nrun_dir = \"run\"", "usher.toml:2:11:", "absolute path");
+  expect_error("[hook]\ndeadline = \"2\"", "usher.toml:2:12:", "such as \"500ms\"");
+  expect_error("[hook]\ndeadline = \"1h\"", "usher.toml:2:12:", "such as \"500ms\"");
+}
+
+BOOST_AUTO_TEST_CASE(answers_for_unenrolled_pods_other_than_allow_are_refused_for_now) {
+  expect_error("[enforcement]\nunenrolled = \"deny\"", "usher.toml:2:14:", "not available yet");
+}
+
+BOOST_AUTO_TEST_CASE(a_syntax_error_has_its_place) {
+  expect_error("[agent]\nrun_dir = ", "usher.toml:2:", "");
+}
+
+BOOST_AUTO_TEST_CASE(every_problem_is_told_at_once) {
+  const auto result = parse_config("[log]\nlevel = 1\nfrmat = \"x\"\n[hook]\nx = 1", "f");
+  BOOST_TEST(result.errors.size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(an_adapters_table_is_handed_over_under_dotted_keys) {
+  const auto [config, errors] = parse_config(
+      "[adapters]\nselect = [\"cri-o\"]\n[adapters.cri-o]\na = 1\nb.c = [\"x\"]\nb.d = true", "f");
+  BOOST_TEST(errors.empty());
+  BOOST_TEST(!config.adapters_automatic);
+  const auto& values = config.adapter_config.at("cri-o");
+  BOOST_TEST(std::get<std::int64_t>(values.at("a")) == 1);
+  BOOST_TEST(std::get<std::vector<std::string>>(values.at("b.c")).front() == "x");
+  BOOST_TEST(std::get<bool>(values.at("b.d")));
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_file_is_an_error_that_says_what_to_do) {
+  const auto result = load_config("/nonexistent/usher.toml");
+  BOOST_REQUIRE_EQUAL(result.errors.size(), 1U);
+  BOOST_TEST(result.errors[0].find("--config") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace usher::agent

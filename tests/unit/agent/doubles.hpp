@@ -1,0 +1,260 @@
+// Doubles of what the agent talks to. Each says what it stands for.
+#pragma once
+
+#include <spdlog/sinks/ostream_sink.h>
+#include <unistd.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "adapter/host.hpp"
+#include "agent/enrolment.hpp"
+#include "agent/lifetimes.hpp"
+#include "agent/policy_store.hpp"
+#include "base/file.hpp"
+
+namespace usher::agent::test {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = "/tmp/usher-agent-XXXXXX";
+    path_ = ::mkdtemp(name.data());
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// Stands for the kernel's maps and programs: keeps slots and profiles as tables and every change as
+// a word in `calls`, in order. Events and tasks are what the test says they are.
+class FakeEnforcer : public enforce::Enforcer {
+ public:
+  std::vector<std::string> calls;
+  std::map<std::uint32_t, usher_workload> slots;
+  std::map<std::uint32_t, usher_profile> profiles;
+  std::vector<enforce::Handle> tasks;
+  bool enrol_fails = false;  // what a read-back that differs gives
+  bool publish_fails = false;
+  std::function<void(const identity::Placement&)> on_enrol;
+
+  enforce::Backend backend() const override { return enforce::Backend::lsm; }
+  policy::Capabilities capabilities() const override { return capabilities_; }
+  const usher_key& key() const override { return key_; }
+  bool adopted() const override { return !slots.empty(); }
+  std::vector<std::string> warnings() const override { return {}; }
+
+  Result<std::uint32_t> publish(const policy::ProfileImage& image) override {
+    if (publish_fails) {
+      return fail("no room for a profile");
+    }
+    const auto index = next_profile_++;
+    profiles[index] = image.header;
+    calls.push_back("publish " + std::to_string(index));
+    return index;
+  }
+  void retire(std::uint32_t profile) override {
+    profiles.erase(profile);
+    calls.push_back("retire " + std::to_string(profile));
+  }
+  const usher_profile& profile(std::uint32_t index) const override { return profiles.at(index); }
+  std::span<const usher_cell> arena() const override { return {}; }
+  std::uint32_t cells_used() const override { return 0; }
+
+  Result<std::uint32_t> enrol(const identity::Placement& placement, std::uint32_t profile,
+                              std::uint32_t flags) override {
+    if (on_enrol) {
+      on_enrol(placement);
+    }
+    if (enrol_fails) {
+      return fail("workload 1 reads back other than it was written");
+    }
+    const auto slot = next_slot_++;
+    usher_workload value{};
+    value.profile = profile;
+    value.flags = flags | USHER_WORKLOAD_LIVE;
+    value.cgroup = placement.cgroup_id;
+    value.mntns = placement.mntns;
+    value.incarnation = 1;
+    slots[slot] = value;
+    calls.push_back("enrol " + std::to_string(slot));
+    return slot;
+  }
+  Result<> switch_to(std::uint32_t slot, std::uint32_t profile) override {
+    if (profile != 0 && !profiles.contains(profile)) {
+      return fail("profile is not published");
+    }
+    slots.at(slot).profile = profile;
+    calls.push_back("switch " + std::to_string(slot) + " to " + std::to_string(profile));
+    return {};
+  }
+  std::uint32_t incarnation(std::uint32_t slot) const override {
+    return slots.at(slot).incarnation;
+  }
+  Result<> release(std::uint32_t slot) override {
+    slots.at(slot).flags |= USHER_WORKLOAD_RELEASED;
+    return {};
+  }
+  Result<> end(std::uint32_t slot) override {
+    calls.push_back("end " + std::to_string(slot));
+    return {};
+  }
+  Result<> forget(std::uint32_t slot) override {
+    slots.erase(slot);
+    calls.push_back("forget " + std::to_string(slot));
+    return {};
+  }
+  std::vector<enforce::EnrolledSlot> enrolled() const override {
+    std::vector<enforce::EnrolledSlot> out;
+    for (const auto& [slot, value] : slots) {
+      out.push_back({slot, value});
+    }
+    return out;
+  }
+  Result<std::uint32_t> tag_running() override { return 0U; }
+  Result<std::vector<enforce::Handle>> holders() override { return tasks; }
+  int events_fd() const override { return -1; }
+  Result<> consume(const std::function<void(const usher_event&)>&) override { return {}; }
+  std::vector<Suppressed> take_suppressed() override { return {}; }
+  std::vector<std::uint64_t> counters() const override { return {}; }
+  Result<> set_audit(bool audit) override {
+    audit_ = audit;
+    return {};
+  }
+  bool audit() const override { return audit_; }
+  const std::filesystem::path& cgroup_root() const override { return root_; }
+
+  void use(policy::Capabilities capabilities) { capabilities_ = std::move(capabilities); }
+
+ private:
+  policy::Capabilities capabilities_ = policy::lsm_capabilities();
+  usher_key key_{1, 3, 5, 7};
+  std::uint32_t next_slot_ = 1;
+  std::uint32_t next_profile_ = 1;
+  bool audit_ = false;
+  std::filesystem::path root_ = "/sys/fs/cgroup";
+};
+
+// Stands for the adapter of runtime "fake": it believes what the test puts into `who`, by id.
+class FakeHost : public adapter::Host {
+ public:
+  std::map<std::string, identity::Identity> who;
+
+  Result<> start() override { return {}; }
+  asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
+                                                       identity::OciState state, std::string,
+                                                       std::chrono::milliseconds) override {
+    if (runtime != "fake") {
+      co_return fail("no adapter serves it");
+    }
+    if (!who.contains(state.id)) {
+      co_return fail("the adapter does not know it");
+    }
+    co_return who[state.id];
+  }
+  std::vector<adapter::AdapterInfo> adapters() const override { return {}; }
+  asio::awaitable<void> stop(std::chrono::milliseconds) override { co_return; }
+};
+
+// Stands for the machine: pid → placement, and which cgroups are still there.
+struct FakeMachine {
+  std::map<int, identity::Placement> processes;
+  std::set<std::uint64_t> cgroups;
+
+  Locator locator() {
+    return {.place = [this](int pid) -> Result<identity::Placement> {
+              if (!processes.contains(pid)) {
+                return fail("process " + std::to_string(pid) + " is gone");
+              }
+              return processes[pid];
+            },
+            .merged = [](const identity::OciState&) { return Result<std::uint32_t>(0U); },
+            .exists =
+                [this](const identity::Placement& placement) {
+                  return cgroups.contains(placement.cgroup_id);
+                },
+            .now = [] { return std::int64_t{1'700'000'000}; },
+            .own_cgroup = 1};
+  }
+};
+
+// The agent's parts over the doubles, wired as agent.cpp wires them.
+struct World {
+  asio::io_context loop{1};
+  TemporaryDirectory run;
+  std::ostringstream log_text;
+  Log log{LogLevel::debug, LogFormat::json,
+          std::make_shared<spdlog::sinks::ostream_sink_st>(log_text)};
+  Hub hub{loop.get_executor()};
+  Journal journal{hub, log};
+  FakeEnforcer enforcer;
+  FakeHost host;
+  FakeMachine machine;
+  Locator locator = machine.locator();
+  RuleTable rules = *RuleTable::open(run.path() / "rules");
+  Records records = *Records::open(run.path() / "workloads", "boot-1");
+  Registry registry;
+  Resolution policies;
+  ProfileCache profiles{enforcer, rules};
+  Lifetimes lifetimes{loop, registry, records, enforcer, journal, locator};
+  Enrolment enrolment{{registry, profiles, policies, records, enforcer, host, journal, locator,
+                       std::chrono::milliseconds(100),
+                       [this](std::uint32_t slot) { lifetimes.check(slot); }}};
+
+  // A container that its runtime is about to start.
+  void container(const std::string& id, int pid, std::uint64_t cgroup,
+                 const std::string& pod_namespace = "payments") {
+    identity::Identity who;
+    who.pod_namespace = pod_namespace;
+    who.pod_name = "pod-" + id;
+    who.container_name = "main";
+    who.container_id = id;
+    host.who[id] = who;
+    machine.processes[pid] = {"/containers/" + id, cgroup, static_cast<std::uint32_t>(cgroup), 0};
+    machine.cgroups.insert(cgroup);
+  }
+
+  v1::HookResponse hook(v1::HookStage stage, const std::string& id, int pid,
+                        const std::string& runtime = "fake") {
+    v1::HookRequest request;
+    request.set_stage(stage);
+    request.set_runtime(runtime);
+    request.set_state(R"({"ociVersion":"1.0.2","id":")" + id +
+                      R"(","status":"creating","bundle":"/b")" +
+                      (pid == 0 ? "" : ",\"pid\":" + std::to_string(pid)) + "}");
+    v1::HookResponse answer;
+    asio::co_spawn(loop, enrolment.hook(request), [&](std::exception_ptr, v1::HookResponse got) {
+      answer = std::move(got);
+    });
+    loop.restart();
+    while (answer.verdict() == v1::HookResponse::VERDICT_UNSPECIFIED && loop.run_one() != 0) {
+    }
+    return answer;
+  }
+  bool gate(const std::string& id, int pid) {
+    return hook(v1::HOOK_STAGE_CREATE_RUNTIME, id, pid).verdict() == v1::HookResponse::VERDICT_GO;
+  }
+
+  // A policy that denies /bin/sh to a namespace.
+  static std::shared_ptr<const policy::Policy> deny_sh(const std::string& name,
+                                                       const std::string& pod_namespace) {
+    auto policy = std::make_shared<policy::Policy>();
+    policy->name = name;
+    policy->select.namespaces = {pod_namespace};
+    policy::Rule rule;
+    rule.name = "no-shell";
+    rule.paths = {{policy::PathPattern::Form::exact, "/bin/sh"}};
+    policy->rules.push_back(rule);
+    return policy;
+  }
+};
+
+}  // namespace usher::agent::test
