@@ -226,8 +226,8 @@ int closed_at_once(const std::filesystem::path& socket) {
   }
   // gRPC greets with a settings frame: bytes mean that the connection was taken.
   pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
-  if (::poll(&waiting, 1, 300) == 0) {
-    return 1;
+  if (::poll(&waiting, 1, 10000) == 0) {
+    return ETIMEDOUT;
   }
   char byte = 0;
   const auto got = ::read(fd, &byte, 1);
