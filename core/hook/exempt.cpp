@@ -13,17 +13,18 @@ struct RuntimeKeys {
   std::string_view pod_namespace;
   std::string_view pod;
   std::string_view image;
-  std::string_view labels;  // a JSON object in a string; empty: none
+  std::string_view labels;        // a JSON object in a string; empty: none
+  std::string_view label_prefix;  // of annotations that are labels; empty: none
 };
 
 constexpr std::array<RuntimeKeys, 3> kRuntimes = {{
     {"cri-o", "io.kubernetes.cri-o.ContainerType", "io.kubernetes.pod.namespace",
-     "io.kubernetes.pod.name", "io.kubernetes.cri-o.ImageName", "io.kubernetes.cri-o.Labels"},
+     "io.kubernetes.pod.name", "io.kubernetes.cri-o.ImageName", "io.kubernetes.cri-o.Labels", ""},
     // podman knows no pods of Kubernetes: its caller annotates, and is trusted as root is.
     {"podman", "", "io.kubernetes.pod.namespace", "io.kubernetes.pod.name",
-     "io.kubernetes.cri-o.ImageName", ""},
+     "io.kubernetes.cri-o.ImageName", "", "usher.io/label."},
     {"containerd", "io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-namespace",
-     "io.kubernetes.cri.sandbox-name", "io.kubernetes.cri.image-name", ""},
+     "io.kubernetes.cri.sandbox-name", "io.kubernetes.cri.image-name", "", ""},
 }};
 
 std::string value_of(const StringMap& map, std::string_view key) {
@@ -62,6 +63,11 @@ Subject subject_of(std::string_view runtime, const State& state) {
   if (!keys->labels.empty()) {
     subject.labels =
         parse_string_map(value_of(state.annotations, keys->labels)).value_or(StringMap());
+  }
+  for (const auto& [key, value] : state.annotations) {
+    if (!keys->label_prefix.empty() && key.starts_with(keys->label_prefix)) {
+      subject.labels.emplace(key.substr(keys->label_prefix.size()), value);
+    }
   }
   return subject;
 }

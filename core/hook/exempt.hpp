@@ -17,7 +17,7 @@ struct Subject {
   std::string pod_namespace;
   std::string pod;
   std::string image;
-  StringMap labels;  // the container's, on CRI-O; no runtime gives a hook the pod's
+  StringMap labels;  // the container's on CRI-O, its caller's on podman; nobody gives a pod's
 };
 
 Subject subject_of(std::string_view runtime, const State& state);

@@ -1,8 +1,20 @@
 #include "policy/toml_value.hpp"
 
-#define TOML_EXCEPTIONS 0
+#include <stdexcept>
+
+#define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
+// Version 3.3 asserts what a file's author can break ("[^]"), and *assumes* it where NDEBUG is set.
+// Here both become an exception that parse_toml reports. The namespace is renamed, so that no other
+// inclusion of the library's inline functions is linked in the place of these.
+#define toml usher_policy_toml
+#include <toml++/impl/preprocessor.h>
+#undef TOML_ASSERT
+#undef TOML_ASSERT_ASSUME
+#define TOML_ASSERT(condition) \
+  static_cast<void>((condition) || (throw std::logic_error("unexpected character"), true))
+#define TOML_ASSERT_ASSUME(condition) TOML_ASSERT(condition)
 #include <toml++/toml.h>
 
 namespace usher::policy {
@@ -65,14 +77,17 @@ std::string_view TomlValue::type_name() const {
 }
 
 std::expected<TomlTable, Diagnostic> parse_toml(std::string_view text, const std::string& file) {
-  const toml::parse_result parsed = toml::parse(text, file);
-  if (!parsed) {
-    const toml::parse_error& error = parsed.error();
-    return std::unexpected(Diagnostic{location(error.source(), file),
-                                      "this is not valid TOML: " + std::string(error.description()),
-                                      false});
+  const auto broken = [](Location at, std::string_view why) {
+    return std::unexpected(
+        Diagnostic{std::move(at), "this is not valid TOML: " + std::string(why), false});
+  };
+  try {
+    return convert_table(toml::parse(text, file), file);
+  } catch (const toml::parse_error& error) {
+    return broken(location(error.source(), file), error.description());
+  } catch (const std::logic_error& error) {
+    return broken({file, 1, 1}, std::string(error.what()) + " in a key, a value or a table's name");
   }
-  return convert_table(parsed.table(), file);
 }
 
 }  // namespace usher::policy

@@ -87,6 +87,18 @@ BOOST_AUTO_TEST_CASE(all_that_narrows_must_hold) {
   BOOST_TEST(!exempt(rules, "cri-o", state));
 }
 
+BOOST_AUTO_TEST_CASE(podmans_labels_are_those_that_its_caller_annotates) {
+  Exemptions rules;
+  rules.labels = {{"tier", "node"}};
+  const State state{
+      "c", {{"io.kubernetes.pod.namespace", "kube-system"}, {"usher.io/label.tier", "node"}}};
+  BOOST_TEST(exempt(rules, "podman", state));
+  State crio_state = crio("kube-system");
+  crio_state.annotations["io.kubernetes.cri-o.Labels"] = "{}";
+  crio_state.annotations["usher.io/label.tier"] = "node";
+  BOOST_TEST(!exempt(rules, "cri-o", crio_state));
+}
+
 BOOST_AUTO_TEST_CASE(labels_that_a_runtime_does_not_give_do_not_hold) {
   Exemptions rules;
   rules.labels = {{"tier", "node"}};

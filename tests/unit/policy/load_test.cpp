@@ -122,6 +122,8 @@ BOOST_AUTO_TEST_CASE(a_broken_document_gives_no_policy) {
   for (const Bad& bad : std::initializer_list<Bad>{
            {"[policy", "p.toml:1:8: this is not valid TOML"},
            {"[policy]\nname = \"\xff\"\n", "not valid TOML"},
+           {"[^]", "not valid TOML"},
+           {"[[^a]]\n", "not valid TOML"},
            {"", "a policy file needs policy"},
            {"", "needs [select]"},
            {"policy = 3\n[select]\nall = true\n",

@@ -1,0 +1,102 @@
+// What the backend can carry out, and how each known trap of the kernel is met on this node.
+#include <fmt/format.h>
+
+#include "ctl/doctor.hpp"
+#include "policy/compile.hpp"
+
+namespace usher::ctl::doctor {
+namespace {
+
+using State = Finding::State;
+
+void capability(Diagnosis& out, const char* id, bool can, const std::string& detail) {
+  out.findings.push_back(
+      {"capabilities", id, can ? State::ok : State::missing, detail,
+       can ? "" : "such a policy is refused here unless it says degrade = true"});
+}
+
+void trap(Diagnosis& out, const char* id, State state, std::string detail,
+          std::string remedy = "") {
+  out.findings.push_back({"traps", id, state, std::move(detail), std::move(remedy)});
+}
+
+void preemption_traps(const Kernel& kernel, Diagnosis& out) {
+  const bool full = kernel.preemption == "full" || kernel.preemption == "lazy";
+  if (full && !kernel.at_least(6, 12)) {
+    trap(out, "preempt-skip", State::warning,
+         "full preemption on this kernel: the recursion check skips programs, denials can be "
+         "missed",
+         "boot with preempt=voluntary");
+  } else {
+    trap(out, "preempt-skip", State::ok,
+         "programs are not skipped under this kernel's preemption model");
+  }
+  trap(out, "preempt-scratch", State::ok,
+       full ? "full preemption: scratch lies in task storage, where another task cannot spoil it"
+            : "scratch lies in task storage, not in per-CPU buffers");
+}
+
+}  // namespace
+
+void check_capabilities(Diagnosis& out) {
+  if (out.backend == "none") {
+    return;
+  }
+  const bool lsm = out.backend == "lsm";
+  const auto can = lsm ? policy::lsm_capabilities() : policy::tracepoint_capabilities();
+  const auto has = [&](policy::Operation on) {
+    return can.operations[static_cast<std::size_t>(on)];
+  };
+  capability(out, "exec", has(policy::Operation::exec),
+             lsm ? "denied before the program is loaded"
+                 : "killed before its first instruction; scripts by interpreter and name");
+  capability(out, "read", has(policy::Operation::read), "rules on opening files to read");
+  capability(out, "write", has(policy::Operation::write),
+             "rules on writing, creating, renaming and removing files");
+  capability(out, "connect", has(policy::Operation::connect), "rules on TCP and UDP destinations");
+  capability(out, "bind", has(policy::Operation::bind), "rules on listening addresses");
+  capability(out, "from", can.from, "rules that ask which program acts");
+  capability(out, "from-sockets", can.socket_from, "the same for connect and bind");
+}
+
+void check_traps(const Kernel& kernel, Diagnosis& out) {
+  if (out.backend == "none") {
+    return;
+  }
+  const bool lsm = out.backend == "lsm";
+  trap(out, "io-uring", State::ok, "io_uring workers inherit the identity like forks do");
+  trap(out, "threads", State::ok,
+       kernel.at_least(6, 12) ? "threads inherit; those that ran before are tagged by the iterator"
+                              : "threads inherit; this kernel has no thread pidfds, so those that "
+                                "ran before are tagged by the iterator alone");
+  trap(out, "no-storage", State::ok,
+       lsm ? "a fork whose identity cannot be stored fails with EAGAIN"
+           : "a fork whose identity cannot be stored is remembered in a preallocated table");
+  preemption_traps(kernel, out);
+  if (!lsm) {
+    trap(out, "files", State::warning, "files are not judged: only what is executed is named");
+    trap(out, "hard-links", State::warning,
+         "a hard link of a denied program is judged by the name that was run",
+         "use an allow-list of programs, or a kernel with BPF LSM");
+    trap(out, "scripts", State::warning,
+         "of a script only the interpreter and the requested name are judged");
+    trap(out, "loader", State::warning,
+         "a program started through ld.so is seen as ld.so: deny it where exec is ruled");
+    trap(out, "kill-not-deny", State::note,
+         "a denied exec dies by SIGKILL instead of failing with EPERM");
+    return;
+  }
+  trap(out, "overlay", State::ok,
+       "the second open that an overlay makes on its own layer is not judged under a wrong name");
+  trap(out, "unlinked", State::ok, "an unlinked file keeps the name that it had");
+  trap(out, "renames", State::ok,
+       "renames and links are judged on their source, and a ruled file's directories stay");
+  trap(out, "mounts", State::ok,
+       "files on the container's root are named from the root remembered at its start, whatever "
+       "chroot, bind mounts and namespaces say");
+  trap(out, "memfd", State::ok, "a program without a name is denied where exec is ruled");
+  trap(out, "switches", State::ok,
+       "a policy change is one store; old rules are reused only after a grace period");
+}
+
+}  // namespace usher::ctl::doctor

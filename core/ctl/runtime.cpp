@@ -1,0 +1,105 @@
+#include "ctl/runtime.hpp"
+
+#include <fmt/format.h>
+
+#include "adapter/installer.hpp"
+#include "base/escape.hpp"
+#include "ctl/show.hpp"
+
+namespace usher::ctl {
+namespace {
+
+const char* name_of(adapter::InstallStep::Kind kind) {
+  using Kind = adapter::InstallStep::Kind;
+  switch (kind) {
+    case Kind::create:
+      return "create";
+    case Kind::replace:
+      return "replace";
+    case Kind::remove:
+      return "remove";
+    case Kind::keep:
+      return "keep";
+    case Kind::manual:
+      return "by hand";
+  }
+  return "";
+}
+
+adapter::InstallReport carry_out(const adapter::Installer& installer,
+                                 const RuntimeRequest& request) {
+  switch (request.action) {
+    case RuntimeAction::install:
+      return installer.install(request.settings);
+    case RuntimeAction::verify:
+      return installer.verify(request.settings);
+    case RuntimeAction::uninstall:
+      return installer.uninstall(request.settings);
+    case RuntimeAction::plan:
+      break;
+  }
+  return installer.plan(request.settings);
+}
+
+void print_json(const adapter::Installer& installer, const adapter::InstallReport& report,
+                const Terminal& terminal) {
+  Json steps = Json::array();
+  for (const auto& step : report.steps) {
+    steps.push_back({{"kind", name_of(step.kind)},
+                     {"path", escape(step.path)},
+                     {"what", escape(step.what)},
+                     {"diff", step.diff}});  // lines: the JSON's own escapes keep it safe
+  }
+  Json problems = Json::array();
+  for (const auto& problem : report.problems) {
+    problems.push_back(escape(problem));
+  }
+  terminal.out << text_of(Json{{"adapter", escape(installer.name())},
+                               {"version", escape(installer.version())},
+                               {"ok", report.ok},
+                               {"error", escape(report.error)},
+                               {"steps", std::move(steps)},
+                               {"problems", std::move(problems)}})
+               << '\n';
+}
+
+void print_diff(const std::string& diff, const Terminal& terminal) {
+  for (std::size_t at = 0; at < diff.size();) {
+    const auto end = std::min(diff.find('\n', at), diff.size());
+    const auto line = diff.substr(at, end - at);
+    const Colour colour = line.starts_with('+')   ? Colour::green
+                          : line.starts_with('-') ? Colour::red
+                                                  : Colour::none;
+    terminal.out << "    " << terminal.paint(colour, escape(line)) << '\n';
+    at = end + 1;
+  }
+}
+
+}  // namespace
+
+int run_runtime(const RuntimeRequest& request, const Terminal& terminal) {
+  const auto installer =
+      adapter::Installer::open(request.adapter, request.directory, request.trust_any_owner);
+  if (!installer) {
+    return terminal.fail(kUsage, escape(installer.error().message));
+  }
+  const auto report = carry_out(*installer, request);
+  if (terminal.json) {
+    print_json(*installer, report, terminal);
+    return report.ok ? kOk : kFailed;
+  }
+  for (const auto& step : report.steps) {
+    terminal.out << fmt::format("{:<8} {}{}{}\n", name_of(step.kind), escape(step.path),
+                                step.path.empty() ? "" : "  ", escape(step.what));
+    print_diff(step.diff, terminal);
+  }
+  for (const auto& problem : report.problems) {
+    terminal.err << terminal.paint(Colour::yellow, "problem: ") << escape(problem) << '\n';
+  }
+  if (!report.ok) {
+    return terminal.fail(kFailed, escape(report.error));
+  }
+  return kOk;
+}
+
+}  // namespace usher::ctl
