@@ -138,7 +138,8 @@ Result<> Agent::open_adapters() {
         }
       },
       [this](int level, std::string_view name, std::string_view message) {
-        journal_.log().write(static_cast<LogLevel>(std::clamp(level, 0, 3)), message,
+        // USHER_LOG_DEBUG … USHER_LOG_ERROR of the C ABI count from 1.
+        journal_.log().write(static_cast<LogLevel>(std::clamp(level - 1, 0, 3)), message,
                              {{"adapter", std::string(name)}});
       });
   if (auto started = adapters_->start(); !started) {
