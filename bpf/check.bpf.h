@@ -64,21 +64,34 @@ __noinline u32 usher_check_path(struct usher_scratch* s, struct usher_task* t, u
   return usher_check_named(s, t, kind);
 }
 
-/* Is name[RESOLVED] a node of `kind`, that is: a ruled name or the directory above one? */
-__noinline u32 usher_is_node(struct usher_scratch* s, u32 profile, u32 kind) {
-  const struct usher_profile* p = profile_of(profile);
+struct node_step {
+  struct usher_scratch* scratch;
+  u64 fold;
+  u32 profile;
+  u32 found;
+};
+
+static int node_step(u32 i, struct node_step* step) {
+  struct usher_scratch* s = step->scratch;
+  const struct usher_profile* p = profile_of(step->profile);
   const struct usher_config* c = node_config();
   u64 vecs;
-  if (!s || !p || !c) return 0;
+  if (!s || !p || !c) return 1;
   const struct usher_name* n = &s->name[USHER_SET_RESOLVED];
-  u64 fold = usher_root(&c->key, kind);
-  if (n->depth > USHER_MAX_DEPTH) return 0;
-  for (u32 i = 1; i <= USHER_MAX_DEPTH; i++) {
-    if (i > n->depth) return 1;
-    fold = usher_fold(&c->key, fold, n->hash[(n->turn - i) & (USHER_MAX_DEPTH - 1)]);
-    if (!find_node(p, fold, &vecs)) return 0;
-  }
-  return 1;
+  step->found = i >= n->depth;
+  if (step->found) return 1;
+  step->fold =
+      usher_fold(&c->key, step->fold, n->hash[(n->turn - i - 1) & (USHER_MAX_DEPTH - 1)]);
+  return !find_node(p, step->fold, &vecs);
+}
+
+/* Is name[RESOLVED] a node of `kind`, that is: a ruled name or the directory above one? */
+__noinline u32 usher_is_node(struct usher_scratch* s, u32 profile, u32 kind) {
+  const struct usher_config* c = node_config();
+  if (!s || !c || s->name[USHER_SET_RESOLVED].depth > USHER_MAX_DEPTH) return 0;
+  struct node_step step = {.scratch = s, .fold = usher_root(&c->key, kind), .profile = profile};
+  bpf_loop(USHER_MAX_DEPTH + 1, node_step, &step, 0);
+  return step.found;
 }
 
 /* The rule of `kind` that would be shed if name[RESOLVED] were given another name: one that denies

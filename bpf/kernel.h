@@ -199,4 +199,10 @@ struct bpf_iter__task {
 
 struct sockaddr;
 
+/* Tells the verifier, in a place where the compiler cannot move it, that value < limit. */
+#define BOUND(value, limit)                           \
+  asm volatile("if %[v] < %[room] goto +1\n%[v] = 0" \
+               : [v] "+r"(value)                      \
+               : [room] "i"(limit))
+
 #endif

@@ -50,7 +50,7 @@ static __always_inline bool find_node(const struct usher_profile* p, u64 key, u6
  * the address ahead of a comparison, where the verifier does not know the bound yet. */
 static __always_inline const struct usher_kind* kind_of(const struct usher_profile* p, u32 kind) {
   u64 at = kind;
-  asm volatile("if %[at] < %[kinds] goto +1\n%[at] = 0" : [at] "+r"(at) : [kinds] "i"(USHER_KINDS));
+  BOUND(at, USHER_KINDS);
   return &p->kind[at];
 }
 
