@@ -92,6 +92,8 @@ class Enforcer {
   virtual Result<std::uint32_t> tag_running() = 0;
   // Who carries which workload: every thread, sorted. Two passes joined.
   virtual Result<std::vector<Handle>> holders() = 0;
+  // Which workload the process behind a pidfd carries; 0 = none. One system call.
+  virtual Result<std::uint32_t> workload_of(int pidfd) const = 0;
 
   // -- events
   virtual int events_fd() const = 0;  // readable: call consume

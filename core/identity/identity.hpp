@@ -48,7 +48,7 @@ struct OciState {
   std::string status;
   int pid = 0;  // 0: not given
   std::string bundle;
-  std::string root;  // crun gives it; else empty
+  std::string root;  // crun gives it, as in config.json; else empty
   Labels annotations;
 };
 

@@ -188,14 +188,6 @@ class StateReader final : public nlohmann::json_sax<Json> {
   bool in_annotations_ = false;
 };
 
-Result<> check_path(const char* key, const std::string& path) {
-  if (!path.starts_with('/') || path.find('\0') != std::string::npos) {
-    return fail("\"" + std::string(key) + "\" must be an absolute path, not \"" + escape(path) +
-                "\"");
-  }
-  return {};
-}
-
 Result<> check_values(const OciState& state) {
   if (state.id.empty() || state.id.size() > kMaxId || state.id == "." || state.id == ".." ||
       state.id.find('/') != std::string::npos || state.id.find('\0') != std::string::npos) {
@@ -205,8 +197,13 @@ Result<> check_values(const OciState& state) {
   if (state.status.empty()) {
     return fail("\"status\" must not be empty");
   }
-  auto good = check_path("bundle", state.bundle);
-  return good && !state.root.empty() ? check_path("root", state.root) : good;
+  if (!state.bundle.starts_with('/') || state.bundle.find('\0') != std::string::npos) {
+    return fail("\"bundle\" must be an absolute path, not \"" + escape(state.bundle) + "\"");
+  }
+  if (state.root.find('\0') != std::string::npos) {
+    return fail("\"root\" must be a path, not \"" + escape(state.root) + "\"");
+  }
+  return {};
 }
 
 }  // namespace

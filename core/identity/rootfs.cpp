@@ -57,7 +57,7 @@ Result<std::uint32_t> merged_directories(const std::filesystem::path& rootfs) {
 
 Result<std::filesystem::path> rootfs_of(const OciState& state) {
   if (!state.root.empty()) {
-    return state.root;
+    return std::filesystem::path(state.bundle) / state.root;
   }
   const auto file = std::filesystem::path(state.bundle) / "config.json";
   auto text = read_file(file);

@@ -41,9 +41,9 @@ BOOST_AUTO_TEST_CASE(runc_at_create_runtime) {
 
 BOOST_AUTO_TEST_CASE(crun_adds_root_and_leaves_out_annotations) {
   const auto state = parse_oci_state(
-      R"({ "ociVersion":"1.0", "id":"c1", "pid":0, "root":"/b/rootfs", "bundle":"/b", "status":"created" })");
+      R"({ "ociVersion":"1.0", "id":"c1", "pid":0, "root":"rootfs", "bundle":"/b", "status":"created" })");
   BOOST_TEST_REQUIRE(state.has_value());
-  BOOST_TEST(state->root == "/b/rootfs");
+  BOOST_TEST(state->root == "rootfs");
   BOOST_TEST(state->pid == 0);
   BOOST_TEST(state->annotations.empty());
 }
@@ -104,9 +104,9 @@ BOOST_AUTO_TEST_CASE(ids_that_are_no_names_are_refused) {
           "\"id\" must");
 }
 
-BOOST_AUTO_TEST_CASE(relative_paths_are_refused) {
+BOOST_AUTO_TEST_CASE(paths_that_are_none_are_refused) {
   refuses(R"({"status":"created","bundle":"b","id":"a"})", "\"bundle\" must be an absolute path");
-  refuses(state_with(R"("root":"rootfs")"), "\"root\" must be an absolute path");
+  refuses(state_with(R"("root":"a\u0000b")"), "\"root\" must be a path");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_object_is_refused) {

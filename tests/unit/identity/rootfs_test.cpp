@@ -44,6 +44,8 @@ BOOST_AUTO_TEST_CASE(root_comes_from_the_state_where_it_is_given) {
   state.bundle = "/nonexistent";
   state.root = "/images/r";
   BOOST_TEST(rootfs_of(state).value() == "/images/r");
+  state.root = "rootfs";  // as crun says it for a config.json with a relative root
+  BOOST_TEST(rootfs_of(state).value() == "/nonexistent/rootfs");
 }
 
 BOOST_AUTO_TEST_CASE(root_comes_from_the_bundle_else) {
