@@ -9,6 +9,14 @@
 /* usher_settle_path's and usher_report_path's `kind`: the event's flags ride on it. */
 #define WITH_FLAGS(kind, flags) ((kind) | (flags) << 8)
 
+/* A hook's return value. The barrier keeps the compiler from negating what it knows to be 0 or 1:
+ * newer verifiers want to see that an LSM program returns 0 or an error. */
+static __always_inline int answer(u32 refuse) {
+  asm volatile("" : "+r"(refuse));
+  if (refuse) return -EPERM;
+  return 0;
+}
+
 /* Reports a decision and carries it out. 1: the operation must be refused. */
 __noinline u32 usher_settle_path(struct usher_scratch* s, u32 workload, u64 decision, u32 kind,
                                  u64 argv) {
@@ -28,17 +36,17 @@ __noinline u32 usher_settle_peer(struct usher_peer* peer, u32 workload, u64 deci
   return DECISION_VERDICT(decision);
 }
 
-/* A file operation by a task that no scratch could be had for: the file is unknown. */
+/* A file operation by a task that no scratch could be had for: the file is unknown, and what is
+ * denied to any file is denied to it. */
 __noinline u32 usher_check_bare(struct usher_task* t, u32 kind) {
-  struct usher_sets sets = {};
   if (!t) return 0;
   struct usher_workload* w = judged_workload(t->workload);
   if (!w) return 0;
   count(USHER_COUNT_UNKNOWN);
-  u64 d = usher_decide(&sets, t, w->profile, kind, MET_UNKNOWN);
-  u32 verdict = usher_settle_peer(0, t->workload, d, kind, USHER_EVENT_UNKNOWN_FILE);
-  if (verdict == USHER_KILLED) bpf_send_signal(SIGKILL);
-  return verdict >= USHER_DENIED;
+  u32 rule = usher_denying_rule(w->profile, kind);
+  if (!rule) return 0;
+  u64 d = DECISION(USHER_DENIED, rule);
+  return usher_settle_peer(0, t->workload, d, kind, USHER_EVENT_UNKNOWN_FILE) >= USHER_DENIED;
 }
 
 /* Decides `kind` for name[RESOLVED] and carries it out. 1: refuse. */
@@ -64,21 +72,34 @@ __noinline u32 usher_check_path(struct usher_scratch* s, struct usher_task* t, u
   return usher_check_named(s, t, kind);
 }
 
-/* Is name[RESOLVED] a node of `kind`, that is: a ruled name or the directory above one? */
-__noinline u32 usher_is_node(struct usher_scratch* s, u32 profile, u32 kind) {
-  const struct usher_profile* p = profile_of(profile);
+struct node_step {
+  struct usher_scratch* scratch;
+  u64 fold;
+  u32 profile;
+  u32 found;
+};
+
+static int node_step(u32 i, struct node_step* step) {
+  struct usher_scratch* s = step->scratch;
+  const struct usher_profile* p = profile_of(step->profile);
   const struct usher_config* c = node_config();
   u64 vecs;
-  if (!s || !p || !c) return 0;
+  if (!s || !p || !c) return 1;
   const struct usher_name* n = &s->name[USHER_SET_RESOLVED];
-  u64 fold = usher_root(&c->key, kind);
-  if (n->depth > USHER_MAX_DEPTH) return 0;
-  for (u32 i = 1; i <= USHER_MAX_DEPTH; i++) {
-    if (i > n->depth) return 1;
-    fold = usher_fold(&c->key, fold, n->hash[(n->turn - i) & (USHER_MAX_DEPTH - 1)]);
-    if (!find_node(p, fold, &vecs)) return 0;
-  }
-  return 1;
+  step->found = i >= n->depth;
+  if (step->found) return 1;
+  step->fold =
+      usher_fold(&c->key, step->fold, n->hash[(n->turn - i - 1) & (USHER_MAX_DEPTH - 1)]);
+  return !find_node(p, step->fold, &vecs);
+}
+
+/* Is name[RESOLVED] a node of `kind`, that is: a ruled name or the directory above one? */
+__noinline u32 usher_is_node(struct usher_scratch* s, u32 profile, u32 kind) {
+  const struct usher_config* c = node_config();
+  if (!s || !c || s->name[USHER_SET_RESOLVED].depth > USHER_MAX_DEPTH) return 0;
+  struct node_step step = {.scratch = s, .fold = usher_root(&c->key, kind), .profile = profile};
+  bpf_loop(USHER_MAX_DEPTH + 1, node_step, &step, 0);
+  return step.found;
 }
 
 /* The rule of `kind` that would be shed if name[RESOLVED] were given another name: one that denies

@@ -53,8 +53,9 @@ static __always_inline u64 hash_typed(struct usher_scratch* s, const struct ushe
   return usher_hash_end(key, &lanes, length);
 }
 
-/* name[RESOLVED] = the name of a dentry on the root's superblock. False: not found this way. */
-static __always_inline bool walk_typed(struct usher_scratch* s, struct dentry* d, u64 root) {
+/* name[RESOLVED] = the name of a dentry on the root's superblock. False: not found this way. Not
+ * inline, for the stack's sake. */
+static __noinline bool walk_typed(struct usher_scratch* s, struct dentry* d, u64 root) {
   const struct usher_config* c = node_config();
   struct usher_name* n = &s->name[USHER_SET_RESOLVED];
   if (!c) return false;

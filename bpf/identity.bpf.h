@@ -52,7 +52,8 @@ static __always_inline bool remember_root(struct usher_workload* w, struct dentr
   return __sync_val_compare_and_swap(&w->root_dentry, 0, (u64)root) == 0;
 }
 
-static __always_inline struct usher_task* give_identity(struct task_struct* task, u32 workload,
+/* Not inline: the value would lie in the caller's stack frame, of which there are few bytes. */
+static __noinline struct usher_task* give_identity(struct task_struct* task, u32 workload,
                                                         u32 flags) {
   struct usher_task fresh = {.workload = workload, .flags = flags};
   return bpf_task_storage_get(&tasks, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);

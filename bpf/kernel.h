@@ -199,4 +199,13 @@ struct bpf_iter__task {
 
 struct sockaddr;
 
+/* Tells the verifier, in a place where the compiler cannot move it, that value < limit. */
+#define BOUND(value, limit)                           \
+  asm volatile("if %[v] < %[room] goto +1\n%[v] = 0" \
+               : [v] "+r"(value)                      \
+               : [room] "i"(limit))
+
+/* The same with a mask: for the sizes that helpers are given, where 6.1 sees only this. */
+#define MASK(value, bits) asm volatile("%[v] &= %[m]" : [v] "+r"(value) : [m] "i"(bits))
+
 #endif

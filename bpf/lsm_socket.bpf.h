@@ -10,7 +10,7 @@ static __always_inline int refuse_peer(struct usher_peer* peer, u32 workload, u6
                                        u32 kind, u32 flags) {
   u32 verdict = usher_settle_peer(peer, workload, decision, kind, flags);
   if (verdict == USHER_KILLED) bpf_send_signal(SIGKILL);
-  return verdict >= USHER_DENIED ? -EPERM : 0;
+  return answer(verdict >= USHER_DENIED);
 }
 
 /* A socket of a type that no address rule can hold, under rules that deny. */
@@ -72,8 +72,9 @@ static __always_inline int check_socket(struct socket* sock, const void* address
   struct usher_peer peer = {.protocol = protocol};
   if (!read_peer(&peer, family, address, length, unspec_is_v4)) return 0;
   normalise(&peer, kind);
-  struct usher_sets sets = {};
-  u64 d = usher_judge_peer(&sets, t, &peer, profile, kind);
+  struct usher_scratch* s = scratch_of(task);
+  if (!s) return answer(kind_of(p, kind)->flags & USHER_KIND_DENIES);
+  u64 d = usher_judge_peer(&s->sets, t, &peer, profile, kind);
   return refuse_peer(&peer, index, d, kind, 0);
 }
 

@@ -5,6 +5,12 @@
 
 #include "verdict.bpf.h"
 
+static __always_inline struct usher_name* name_at(struct usher_scratch* s, u32 which) {
+  u64 at = which;
+  BOUND(at, 2);
+  return &s->name[at];
+}
+
 /* The first `length` bytes (1..8) of a word. */
 static __always_inline u64 first_bytes(u64 word, u32 length) {
   return word & (~0ull >> ((64 - 8 * length) & 63));
@@ -14,8 +20,9 @@ static __always_inline u64 first_bytes(u64 word, u32 length) {
 __noinline u64 usher_hash_bytes(struct usher_scratch* s, u64 address, u32 length) {
   const struct usher_config* c = node_config();
   if (!s || !c || length == 0 || length > 255) return 0;
-  /* &: 6.1 does not see through the comparison */
-  if (bpf_probe_read_kernel(s->words, length & 0xff, (void*)address)) return 0;
+  u64 size = length;
+  MASK(size, 0xff);
+  if (bpf_probe_read_kernel(s->words, size, (void*)address)) return 0;
   struct usher_lanes lanes;
   usher_hash_begin(&c->key, &lanes);
   for (u32 i = 0; i < USHER_NAME_WORDS; i++) {
@@ -28,36 +35,106 @@ __noinline u64 usher_hash_bytes(struct usher_scratch* s, u64 address, u32 length
   return usher_hash_end(&c->key, &lanes, length);
 }
 
+/* A step function's view of a prefix match. */
+struct prefix_step {
+  struct usher_scratch* scratch;
+  u64 directory;
+  u64 lengths;
+  u32 profile;
+  u32 which;
+  u32 met;
+  u32 reserved;
+};
+
+static int prefix_step(u32 i, struct prefix_step* step) {
+  struct usher_scratch* s = step->scratch;
+  const struct usher_profile* p = profile_of(step->profile);
+  const struct usher_config* c = node_config();
+  u32 which = step->which;
+  u64 vecs;
+  u32 n = i + 1;
+  if (!s || !p || !c || n > name_at(s, which)->leaf_len) return 1;
+  u64 word = s->words[i / 8 & (USHER_NAME_WORDS - 1)];
+  struct usher_lanes lanes = {s->walk.lane_a, s->walk.lane_b};
+  if (step->lengths >> (n & 63) & 1) {
+    struct usher_lanes here = lanes;
+    usher_hash_word(&c->key, &here, first_bytes(word, (i & 7) + 1));
+    u64 h = usher_hash_end(&c->key, &here, n);
+    if (find_node(p, usher_prefix_key(&c->key, step->directory, h), &vecs)) {
+      usher_gather(&s->sets, p->vectors, vecs & NODE_EXACT_BOTH, which);
+      step->met = 1;
+    }
+  }
+  if ((i & 7) == 7) {
+    usher_hash_word(&c->key, &lanes, word);
+    s->walk.lane_a = lanes.a;
+    s->walk.lane_b = lanes.b;
+  }
+  return 0;
+}
+
 /* Prefix rules in `directory` (its fold), of the lengths whose bit is set; 1 if any was met. */
 __noinline u32 usher_match_prefixes(struct usher_scratch* s, u32 profile, u64 directory,
                                     u64 lengths, u32 which) {
-  const struct usher_profile* p = profile_of(profile);
   const struct usher_config* c = node_config();
-  u64 vecs;
-  u32 met = 0;
-  if (!s || !p || !c || which > USHER_SET_REQUESTED) return 0;
-  u64 length = s->name[which].leaf_len;
-  u64 leaf = s->name[which].leaf;
+  if (!s || !c) return 0;
+  u64 length = name_at(s, which)->leaf_len;
   if (length > 63) length = 63;
-  if (length == 0 || bpf_probe_read_kernel(s->words, length & 63, (void*)leaf)) return 0;
+  MASK(length, 63);
+  if (length == 0 || bpf_probe_read_kernel(s->words, length, (void*)name_at(s, which)->leaf)) return 0;
   struct usher_lanes lanes;
   usher_hash_begin(&c->key, &lanes);
-  for (u32 i = 0; i < 63; i++) {
-    u32 n = i + 1;
-    if (n > length) break;
-    u64 word = s->words[i / 8];
-    if (lengths >> n & 1) {
-      struct usher_lanes here = lanes;
-      usher_hash_word(&c->key, &here, first_bytes(word, (i & 7) + 1));
-      u64 h = usher_hash_end(&c->key, &here, n);
-      if (find_node(p, usher_prefix_key(&c->key, directory, h), &vecs)) {
-        usher_gather(&s->sets, p->vectors, vecs & NODE_EXACT_BOTH, which);
-        met = 1;
-      }
+  s->walk.lane_a = lanes.a;
+  s->walk.lane_b = lanes.b;
+  struct prefix_step step = {.scratch = s,
+                             .directory = directory,
+                             .lengths = lengths,
+                             .profile = profile,
+                             .which = which};
+  bpf_loop(63, prefix_step, &step, 0);
+  return step.met;
+}
+
+/* A step function's view of the walk through the table. */
+struct tree_step {
+  struct usher_scratch* scratch;
+  const struct usher_profile* profile;
+  const struct usher_key* key;
+  u64 fold;   /* of the components taken so far */
+  u64 parent; /* of the directory that holds the name, if `within` */
+  u32 which;
+  u32 met;    /* a rule was met */
+  u32 within; /* the node of that directory is there */
+  u32 reserved;
+};
+
+/* The node after i components: what it says, then one component more. */
+static int tree_step(u32 i, struct tree_step* step) {
+  struct usher_scratch* s = step->scratch;
+  u32 which = step->which;
+  u64 vecs;
+  if (!s) return 1;
+  const struct usher_name* name = name_at(s, which);
+  u64 fold = step->fold;
+  if (!find_node(step->profile, fold, &vecs)) return 1;
+  u32 left = name->depth - i;
+  if (left) vecs &= NODE_TREE_BOTH;
+  if (vecs) {
+    if (!step->met) {
+      clear_set(&s->sets, which);
+      clear_set(&s->sets, USHER_SET_EXCEPT);
     }
-    if ((i & 7) == 7) usher_hash_word(&c->key, &lanes, word);
+    step->met = 1;
+    usher_gather(&s->sets, step->profile->vectors, vecs, which);
   }
-  return met;
+  if (!left) return 1;
+  if (left == 1) {
+    step->parent = fold;
+    step->within = 1;
+  }
+  step->fold =
+      usher_fold(step->key, fold, name->hash[(name->turn - i - 1) & (USHER_MAX_DEPTH - 1)]);
+  return 0;
 }
 
 /*
@@ -67,61 +144,34 @@ __noinline u32 usher_match_prefixes(struct usher_scratch* s, u32 profile, u64 di
 __noinline u32 usher_match(struct usher_scratch* s, u32 profile, u32 kind, u32 which) {
   const struct usher_profile* p = profile_of(profile);
   const struct usher_config* c = node_config();
-  if (!s || !p || !c || which > USHER_SET_REQUESTED) return 0;
-  const struct usher_kind* k = kind_of(p, kind);
-  const struct usher_name* name = &s->name[which];
-  u32 flags = k->flags;
-  u32 depth = name->depth;
-  u32 turn = name->turn;
-  u32 met = 0;
-  u32 found = 0; /* components whose node is there */
-  u64 vecs = 0;
-  u64 fold = usher_root(&c->key, kind);
-  u64 parent = fold;
-
-  if (find_node(p, fold, &vecs)) {
-    u32 i = 0;
-    for (;;) {
-      if (i != depth) vecs &= NODE_TREE_BOTH;
-      if (vecs) {
-        if (!met) {
-          clear_set(&s->sets, which);
-          clear_set(&s->sets, USHER_SET_EXCEPT);
-        }
-        met = 1;
-        usher_gather(&s->sets, p->vectors, vecs, which);
-      }
-      found = i;
-      i++;
-      if (i > depth || i > USHER_MAX_DEPTH) break;
-      parent = fold;
-      fold = usher_fold(&c->key, fold, name->hash[(turn - i) & (USHER_MAX_DEPTH - 1)]);
-      if (!find_node(p, fold, &vecs)) break;
-    }
-  } else {
-    found = ~0u;
-  }
-  if (depth > 0 && flags & USHER_KIND_BASE &&
-      find_node(p, usher_base_key(&c->key, kind, name->base), &vecs)) {
+  if (!s || !p || !c) return 0;
+  u32 flags = kind_of(p, kind)->flags;
+  u64 vecs;
+  struct tree_step step = {.scratch = s,
+                           .profile = p,
+                           .key = &c->key,
+                           .fold = usher_root(&c->key, kind),
+                           .which = which};
+  bpf_loop(USHER_MAX_DEPTH + 1, tree_step, &step, 0);
+  u32 met = step.met;
+  if (flags & (USHER_KIND_BASE | USHER_KIND_PREFIX) && name_at(s, which)->depth > 0) {
     if (!met) {
       clear_set(&s->sets, which);
       clear_set(&s->sets, USHER_SET_EXCEPT);
     }
-    met = 1;
-    usher_gather(&s->sets, p->vectors, vecs & NODE_EXACT_BOTH, which);
-  }
-  if (depth > 0 && depth <= USHER_MAX_DEPTH && flags & USHER_KIND_PREFIX && found != ~0u &&
-      found + 1 >= depth && find_node(p, usher_prefix_set_key(&c->key, parent), &vecs)) {
-    if (!met) {
-      clear_set(&s->sets, which);
-      clear_set(&s->sets, USHER_SET_EXCEPT);
+    if (flags & USHER_KIND_BASE &&
+        find_node(p, usher_base_key(&c->key, kind, name_at(s, which)->base), &vecs)) {
+      met = 1;
+      usher_gather(&s->sets, p->vectors, vecs & NODE_EXACT_BOTH, which);
     }
-    met |= usher_match_prefixes(s, profile, parent, vecs, which);
+    if (flags & USHER_KIND_PREFIX && step.within && name_at(s, which)->depth <= USHER_MAX_DEPTH &&
+        find_node(p, usher_prefix_set_key(&c->key, step.parent), &vecs))
+      met |= usher_match_prefixes(s, profile, step.parent, vecs, which);
   }
   if (!met) return 0;
+  u64* set = set_at(&s->sets, which);
 #pragma unroll
-  for (int i = 0; i < USHER_VEC_WORDS; i++)
-    s->sets.set[which][i] &= ~s->sets.set[USHER_SET_EXCEPT][i];
+  for (int i = 0; i < USHER_VEC_WORDS; i++) set[i] &= ~s->sets.set[USHER_SET_EXCEPT][i];
   return 1;
 }
 

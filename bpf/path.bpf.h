@@ -18,9 +18,9 @@ static __always_inline bool is_error_pointer(u64 pointer) { return pointer > ~0u
 static int walk_step(u32 i, struct usher_step* step) {
   struct usher_scratch* s = step->scratch;
   u32 which = step->which;
-  if (!s || which > USHER_SET_REQUESTED) return 1;
+  if (!s) return 1;
   struct usher_walk* w = &s->walk;
-  struct usher_name* n = &s->name[which];
+  struct usher_name* n = name_at(s, which);
   struct dentry* d = (void*)w->dentry;
   if (w->dentry == w->root) {
     w->done = WALK_FOUND;
@@ -61,11 +61,11 @@ static int walk_step(u32 i, struct usher_step* step) {
 
 static __always_inline u32 walk(struct usher_scratch* s, u64 dentry, u32 which) {
   struct usher_step step = {.scratch = s, .which = which};
-  begin_name(&s->name[which]);
+  begin_name(name_at(s, which));
   s->walk.dentry = dentry;
   s->walk.done = WALK_GOING;
   bpf_loop(USHER_WALK_MAX, walk_step, &step, 0);
-  s->name[which].turn = s->name[which].depth;
+  name_at(s, which)->turn = name_at(s, which)->depth;
   return s->walk.done;
 }
 
@@ -74,7 +74,7 @@ static __always_inline u32 walk(struct usher_scratch* s, u64 dentry, u32 which) 
  * returns its state. Pointers come through the scratch: a function's arguments must be scalars.
  */
 __noinline u32 usher_name_path(struct usher_scratch* s, u32 workload, u32 which) {
-  if (!s || which > USHER_SET_REQUESTED) return USHER_NAME_UNKNOWN;
+  if (!s) return USHER_NAME_UNKNOWN;
   struct usher_workload* w = workload_of(workload);
   if (!w) return USHER_NAME_UNKNOWN;
   u32 state = USHER_NAME_UNKNOWN;
@@ -99,11 +99,11 @@ __noinline u32 usher_name_path(struct usher_scratch* s, u32 workload, u32 which)
   }
   if (state == USHER_NAME_UNKNOWN) count(USHER_COUNT_UNKNOWN);
   if (state != USHER_NAME_KNOWN) {
-    begin_name(&s->name[which]);
-    s->name[which].leaf = (u64)BPF_CORE_READ((struct dentry*)dentry, d_name.name);
-    s->name[which].leaf_len = BPF_CORE_READ((struct dentry*)dentry, d_name.len);
+    begin_name(name_at(s, which));
+    name_at(s, which)->leaf = (u64)BPF_CORE_READ((struct dentry*)dentry, d_name.name);
+    name_at(s, which)->leaf_len = BPF_CORE_READ((struct dentry*)dentry, d_name.len);
   }
-  s->name[which].state = state;
+  name_at(s, which)->state = state;
   return state;
 }
 

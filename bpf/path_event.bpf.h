@@ -12,42 +12,58 @@ enum {
   ARGS_COUNT = 16,
 };
 
+struct render_step {
+  struct usher_scratch* scratch;
+  struct usher_event* event;
+  u64 at;
+  u32 depth;
+  u32 cut;
+};
+
+static int render_step(u32 i, struct render_step* step) {
+  struct usher_scratch* s = step->scratch;
+  struct usher_event* e = step->event;
+  u64 at = step->at;
+  if (!s || !e || i >= step->depth) return 1;
+  u32 turn = s->name[USHER_SET_RESOLVED].turn;
+  struct dentry* d = (void*)s->dentry[(turn - i - 1) & (USHER_MAX_DEPTH - 1)];
+  u64 length = BPF_CORE_READ(d, d_name.len) & 0xff;
+  const unsigned char* text = BPF_CORE_READ(d, d_name.name);
+  if (at + length >= PATH_ROOM) {
+    step->cut = 1;
+    return 1;
+  }
+  BOUND(at, PATH_ROOM);
+  e->data[at] = '/';
+  MASK(length, 0xff);
+  bpf_probe_read_kernel(&e->data[at + 1], length, text);
+  step->at = at + 1 + length;
+  return 0;
+}
+
 /* e->data = the name's text, by the dentries that the walk left. */
 __noinline int usher_render(struct usher_scratch* s, struct usher_event* e) {
   if (!s || !e) return 0;
   const struct usher_name* n = &s->name[USHER_SET_RESOLVED];
-  u32 depth = n->state == USHER_NAME_KNOWN ? n->depth : 0;
-  u64 at = 0;
-  bool cut = depth > USHER_MAX_DEPTH;
-  for (u32 i = 1; i <= USHER_MAX_DEPTH; i++) {
-    if (i > depth) break;
-    struct dentry* d = (void*)s->dentry[(n->turn - i) & (USHER_MAX_DEPTH - 1)];
-    u64 length = BPF_CORE_READ(d, d_name.len) & 0xff;
-    const unsigned char* text = BPF_CORE_READ(d, d_name.name);
-    if (at + length > PATH_ROOM) {
-      cut = true;
-      break;
-    }
-    asm volatile("if %[at] < %[room] goto +1\n%[at] = 0" : [at] "+r"(at) : [room] "i"(PATH_ROOM));
-    e->data[at] = '/';
-    bpf_probe_read_kernel(&e->data[at + 1], length, text);
-    at += 1 + length;
-  }
-  if (cut || n->state != USHER_NAME_KNOWN) {
-    asm volatile("if %[at] < %[room] goto +1\n%[at] = 0"
-                 : [at] "+r"(at)
-                 : [room] "i"(PATH_ROOM + 2));
-    if (cut) {
-      e->flags |= USHER_EVENT_PATH_CUT;
-      __builtin_memcpy(&e->data[at], "/.../", 5);
-      at += 5;
-    }
-    u64 length = n->leaf_len & 0xff;
-    bpf_probe_read_kernel(&e->data[at], length, (void*)n->leaf);
-    at += length;
-  } else if (depth == 0) {
+  bool known = n->state == USHER_NAME_KNOWN;
+  struct render_step step = {.scratch = s, .event = e, .depth = known ? n->depth : 0};
+  step.cut = step.depth > USHER_MAX_DEPTH;
+  bpf_loop(USHER_MAX_DEPTH, render_step, &step, 0);
+  u64 at = step.at;
+  BOUND(at, PATH_ROOM + 2);
+  if (step.cut) {
+    e->flags |= USHER_EVENT_PATH_CUT;
+    __builtin_memcpy(&e->data[at], "/.../", 5);
+    at += 5;
+  } else if (known && step.depth == 0) {
     e->data[0] = '/';
     at = 1;
+  }
+  if (step.cut || !known) {
+    u64 length = n->leaf_len;
+    MASK(length, 0xff);
+    bpf_probe_read_kernel(&e->data[at], length, (void*)n->leaf);
+    at += length;
   }
   e->path_len = at;
   return 0;
@@ -60,30 +76,41 @@ static __always_inline void render_requested(struct usher_scratch* s, struct ush
   if (n == USHER_PATH_MAX) e->flags |= USHER_EVENT_PATH_CUT;
 }
 
+struct args_step {
+  struct usher_event* event;
+  u64 argv;
+  u64 begin;
+  u64 at;
+  u64 cut;
+};
+
+static int args_step(u32 i, struct args_step* step) {
+  struct usher_event* e = step->event;
+  u64 text = 0;
+  u64 at = step->at;
+  u64 begin = step->begin;
+  if (!e || bpf_probe_read_user(&text, sizeof(text), (void*)(step->argv + i * 8)) || !text)
+    return 1;
+  step->cut = 1;
+  if (i == ARGS_COUNT || at > USHER_ARGS_MAX - ARGS_EACH) return 1;
+  BOUND(begin, USHER_PATH_MAX);
+  BOUND(at, USHER_ARGS_MAX - ARGS_EACH + 1);
+  long n = bpf_probe_read_user_str(&e->data[begin + at], ARGS_EACH, (void*)text);
+  if (n <= 0) return 1;
+  if (n == ARGS_EACH) e->flags |= USHER_EVENT_ARGS_CUT;
+  step->at = at + n;
+  step->cut = 0;
+  return 0;
+}
+
 /* Appends the arguments that user space lays at `argv`, an array of pointers. They have just been
  * copied by the kernel, so their pages are there. */
 __noinline int usher_append_args(struct usher_event* e, u64 argv) {
   if (!e) return 0;
-  u64 begin = e->path_len;
-  u64 at = 0;
-  asm volatile("if %[at] < %[room] goto +1\n%[at] = 0"
-               : [at] "+r"(begin)
-               : [room] "i"(USHER_PATH_MAX));
-  for (u32 i = 0; i < ARGS_COUNT; i++) {
-    u64 text = 0;
-    if (bpf_probe_read_user(&text, sizeof(text), (void*)(argv + i * 8)) || !text) goto out;
-    if (at > USHER_ARGS_MAX - ARGS_EACH) break;
-    asm volatile("if %[at] <= %[room] goto +1\n%[at] = 0"
-                 : [at] "+r"(at)
-                 : [room] "i"(USHER_ARGS_MAX - ARGS_EACH));
-    long n = bpf_probe_read_user_str(&e->data[begin + at], ARGS_EACH, (void*)text);
-    if (n <= 0) break;
-    if (n == ARGS_EACH) e->flags |= USHER_EVENT_ARGS_CUT;
-    at += n;
-  }
-  e->flags |= USHER_EVENT_ARGS_CUT;
-out:
-  e->args_len = at;
+  struct args_step step = {.event = e, .argv = argv, .begin = e->path_len};
+  bpf_loop(ARGS_COUNT + 1, args_step, &step, 0);
+  if (step.cut) e->flags |= USHER_EVENT_ARGS_CUT;
+  e->args_len = step.at;
   return 0;
 }
 

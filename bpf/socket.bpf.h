@@ -32,66 +32,52 @@ static __always_inline u64 leading(u64 half, u32 bits) {
   return bits == 0 ? 0 : bits >= 64 ? half : half & ~(~0ull >> bits);
 }
 
-/* set[RESOLVED] |= rules that name a block that the address is in; excepts likewise. */
-__noinline int usher_match_address(struct usher_sets* s, struct usher_peer* peer, u32 profile,
-                                   u32 kind) {
-  const struct usher_profile* p = profile_of(profile);
-  const struct usher_config* c = node_config();
+/* A step function's view of a peer's match. */
+struct peer_step {
+  struct usher_sets* sets;
+  struct usher_peer* peer;
+  const struct usher_profile* profile;
+  const struct usher_key* key;
+  u32 kind;
+  u32 reserved;
+};
+
+/* The address's block of i leading bits, if a rule names a block of that length. */
+static int address_step(u32 i, struct peer_step* step) {
+  const struct usher_profile* p = step->profile;
+  const struct usher_peer* peer = step->peer;
+  u32 kind = step->kind;
+  u64 key;
   u64 vecs;
-  if (!s || !peer || !p || !c) return 0;
+  if (!peer || !step->sets || i > 128) return 1;
   const struct usher_kind* k = kind_of(p, kind);
   if (peer->family == AF_INET) {
-    u64 lengths = k->lengths_v4;
-    u32 address = peer->low;
-    for (u32 n = 0; n <= 32; n++) {
-      if (!(lengths >> n & 1)) continue;
-      u32 block = n ? address & ~0u << ((32 - n) & 31) : 0;
-      if (find_node(p, usher_v4_key(&c->key, kind, block, n), &vecs))
-        usher_gather(s, p->vectors, vecs & NODE_EXACT_BOTH, USHER_SET_RESOLVED);
-    }
-    return 0;
+    if (i > 32) return 1;
+    if (!(k->lengths_v4 >> (i & 63) & 1)) return 0;
+    u32 block = leading(peer->low << 32, i) >> 32;
+    key = usher_v4_key(step->key, kind, block, i);
+  } else {
+    u64 word = i / 64;
+    BOUND(word, 3);
+    if (!(k->lengths_v6[word] >> (i & 63) & 1)) return 0;
+    u64 high = leading(peer->high, i > 64 ? 64 : i);
+    u64 low = leading(peer->low, i > 64 ? i - 64 : 0);
+    key = usher_v6_key(step->key, kind, high, low, i);
   }
-  for (u32 n = 0; n <= 128; n++) {
-    if (!(k->lengths_v6[n / 64] >> (n & 63) & 1)) continue;
-    u64 high = leading(peer->high, n > 64 ? 64 : n);
-    u64 low = leading(peer->low, n > 64 ? n - 64 : 0);
-    if (find_node(p, usher_v6_key(&c->key, kind, high, low, n), &vecs))
-      usher_gather(s, p->vectors, vecs & NODE_EXACT_BOTH, USHER_SET_RESOLVED);
-  }
+  if (find_node(p, key, &vecs))
+    usher_gather(step->sets, p->vectors, vecs & NODE_EXACT_BOTH, USHER_SET_RESOLVED);
   return 0;
 }
 
-/* set[REQUESTED] = rules that name the port, or (with `protocol`) the protocol. */
-__noinline int usher_match_port(struct usher_sets* s, struct usher_peer* peer, u32 profile,
-                                u32 kind) {
-  const struct usher_profile* p = profile_of(profile);
-  const struct usher_config* c = node_config();
+/* The port's block of i leading bits. */
+static int port_step(u32 i, struct peer_step* step) {
+  const struct usher_profile* p = step->profile;
   u64 vecs;
-  if (!s || !peer || !p || !c) return 0;
-  const struct usher_kind* k = kind_of(p, kind);
-  clear_set(s, USHER_SET_REQUESTED);
-  usher_join(s, p->vectors + k->vec_any_port, USHER_SET_REQUESTED);
-  u32 lengths = k->lengths_port;
-  u32 port = peer->port;
-  for (u32 n = 0; n <= 16; n++) {
-    if (!(lengths >> n & 1)) continue;
-    u32 block = port >> (16 - n) << (16 - n);
-    if (find_node(p, usher_port_key(&c->key, kind, block, n), &vecs))
-      usher_gather(s, p->vectors, vecs & NODE_EXACT, USHER_SET_REQUESTED);
-  }
-  return 0;
-}
-
-__noinline int usher_match_protocol(struct usher_sets* s, u32 protocol, u32 profile, u32 kind) {
-  const struct usher_profile* p = profile_of(profile);
-  const struct usher_config* c = node_config();
-  u64 vecs;
-  if (!s || !p || !c) return 0;
-  const struct usher_kind* k = kind_of(p, kind);
-  clear_set(s, USHER_SET_REQUESTED);
-  usher_join(s, p->vectors + k->vec_any_protocol, USHER_SET_REQUESTED);
-  if (find_node(p, usher_protocol_key(&c->key, kind, protocol), &vecs))
-    usher_gather(s, p->vectors, vecs & NODE_EXACT, USHER_SET_REQUESTED);
+  if (!step->peer || !step->sets || i > 16) return 1;
+  if (!(kind_of(p, step->kind)->lengths_port >> i & 1)) return 0;
+  u32 block = step->peer->port >> (16 - i) << (16 - i);
+  if (find_node(p, usher_port_key(step->key, step->kind, block, i), &vecs))
+    usher_gather(step->sets, p->vectors, vecs & NODE_EXACT, USHER_SET_REQUESTED);
   return 0;
 }
 
@@ -105,16 +91,27 @@ static __always_inline void keep_common(struct usher_sets* s) {
 __noinline u64 usher_judge_peer(struct usher_sets* s, struct usher_task* actor,
                                 struct usher_peer* peer, u32 profile, u32 kind) {
   const struct usher_profile* p = profile_of(profile);
-  if (!s || !peer || !p) return USHER_ALLOWED;
+  const struct usher_config* c = node_config();
+  u64 vecs;
+  if (!s || !peer || !p || !c) return USHER_ALLOWED;
   const struct usher_kind* k = kind_of(p, kind);
   if (!(k->flags & USHER_KIND_RULED)) return USHER_ALLOWED;
+  u32 vectors = p->vectors;
+  struct peer_step step = {.sets = s, .peer = peer, .profile = p, .key = &c->key, .kind = kind};
   clear_set(s, USHER_SET_RESOLVED);
   clear_set(s, USHER_SET_EXCEPT);
-  usher_join(s, p->vectors + k->vec_any_address, USHER_SET_RESOLVED);
-  usher_match_address(s, peer, profile, kind);
-  usher_match_port(s, peer, profile, kind);
+  usher_join(s, vectors + k->vec_any_address, USHER_SET_RESOLVED);
+  bpf_loop(129, address_step, &step, 0);
+
+  clear_set(s, USHER_SET_REQUESTED);
+  usher_join(s, vectors + k->vec_any_port, USHER_SET_REQUESTED);
+  bpf_loop(17, port_step, &step, 0);
   keep_common(s);
-  usher_match_protocol(s, peer->protocol, profile, kind);
+
+  clear_set(s, USHER_SET_REQUESTED);
+  usher_join(s, vectors + k->vec_any_protocol, USHER_SET_REQUESTED);
+  if (find_node(p, usher_protocol_key(&c->key, kind, peer->protocol), &vecs))
+    usher_gather(s, vectors, vecs & NODE_EXACT, USHER_SET_REQUESTED);
   keep_common(s);
 #pragma unroll
   for (int i = 0; i < USHER_VEC_WORDS; i++)

@@ -44,7 +44,7 @@ static __always_inline void begin_component(struct usher_walk* w) {
 static int text_step(u32 i, struct usher_step* step) {
   struct usher_scratch* s = step->scratch;
   u32 which = step->which;
-  if (!s || which > USHER_SET_REQUESTED) return 1;
+  if (!s) return 1;
   struct usher_walk* w = &s->walk;
   const struct usher_config* c = node_config();
   if (!c) return 1;
@@ -54,7 +54,7 @@ static int text_step(u32 i, struct usher_step* step) {
     return 1;
   u8 ch = ((u8*)s->words)[at];
   if (ch == 0 || ch == '/') {
-    end_component(s, &s->name[which], i);
+    end_component(s, name_at(s, which), i);
     begin_component(w);
     if (ch != 0) return 0;
     w->done = 1;
@@ -77,7 +77,7 @@ static int text_step(u32 i, struct usher_step* step) {
  * be a function's argument) to name[which], which holds a name already (`/` or a directory); `.`,
  * `..` and empty ones are resolved by name. */
 __noinline int usher_append_text(struct usher_scratch* s, u32 which) {
-  if (!s || which > USHER_SET_REQUESTED) return 0;
+  if (!s) return 0;
   struct usher_step step = {.scratch = s, .which = which};
   s->walk.done = 0;
   begin_component(&s->walk);

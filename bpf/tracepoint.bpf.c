@@ -1,16 +1,162 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-#include "maps.bpf.h"
+/*
+ * The backend for kernels that take no LSM programs. An exec is judged when it has happened and its
+ * task is killed before it has run an instruction; sockets are refused by cgroup programs, which
+ * know who asks by the table of thread ids and nothing of the program (`from` is not for them).
+ */
+#include "check.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SEC("tp_btf/task_newtask") int usher_task_newtask(void* ctx) { return 0; }
-SEC("tp_btf/sched_process_exec") int usher_process_exec(void* ctx) { return 0; }
-SEC("tp_btf/sched_process_exit") int usher_process_exit(void* ctx) { return 0; }
-SEC("tp_btf/cgroup_rmdir") int usher_cgroup_rmdir(void* ctx) { return 0; }
-SEC("cgroup/connect4") int usher_connect4(struct bpf_sock_addr* ctx) { return 1; }
-SEC("cgroup/connect6") int usher_connect6(struct bpf_sock_addr* ctx) { return 1; }
-SEC("cgroup/sendmsg4") int usher_sendmsg4(struct bpf_sock_addr* ctx) { return 1; }
-SEC("cgroup/sendmsg6") int usher_sendmsg6(struct bpf_sock_addr* ctx) { return 1; }
-SEC("cgroup/bind4") int usher_bind4(struct bpf_sock_addr* ctx) { return 1; }
-SEC("cgroup/bind6") int usher_bind6(struct bpf_sock_addr* ctx) { return 1; }
-SEC("cgroup/sock_create") int usher_sock_create(struct bpf_sock* ctx) { return 1; }
+/* ---- identity -------------------------------------------------------------------------------- */
+
+static __always_inline u32 workload_of_tid(u32 tid) {
+  u32* index = bpf_map_lookup_elem(&tids, &tid);
+  return index ? *index : 0;
+}
+
+/* Storage, or what was remembered of a child that could not have any. */
+static __always_inline struct usher_task* identity_of(struct task_struct* task) {
+  struct usher_task* t = bpf_task_storage_get(&tasks, task, 0, 0);
+  if (t) return t;
+  u32 index = workload_of_tid(task->pid);
+  return index ? give_identity(task, index, 0) : 0;
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(usher_task_newtask, struct task_struct* child, unsigned long clone_flags) {
+  struct task_struct* parent = bpf_get_current_task_btf();
+  struct usher_task* t = identity_of(parent);
+  u32 index = t ? t->workload : workload_of_tid(parent->pid);
+  u32 tid = child->pid;
+  if (!index) return 0;
+  bpf_map_update_elem(&tids, &tid, &index, BPF_ANY);
+  if (t) hand_down(t, child);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(usher_process_exit, struct task_struct* task) {
+  u32 tid = task->pid;
+  bpf_map_delete_elem(&tids, &tid);
+  return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(usher_cgroup_rmdir, struct cgroup* cgroup, const char* path) {
+  return forget_cgroup(cgroup);
+}
+
+/* ---- exec ------------------------------------------------------------------------------------ */
+
+/* The new program's arguments, which lie behind each other in its memory by now. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(usher_process_exec, struct task_struct* task, int old_pid,
+             struct linux_binprm* bprm) {
+  struct usher_task* t = identity_of(task);
+  u32 tid = task->pid;
+  u32 old_tid = old_pid;
+  if (!t) {
+    u32 index = 0;
+    int armed = arm(task, &index);
+    if (armed == ARM_NOBODY) return 0;
+    if (armed == ARM_DISAGREE) {
+      u64 d = DECISION(USHER_KILLED, USHER_RULE_DISAGREE);
+      if (usher_settle_peer(0, index, d, USHER_EXEC, 0) == USHER_KILLED) bpf_send_signal(SIGKILL);
+      return 0;
+    }
+    bpf_map_update_elem(&tids, &tid, &index, BPF_ANY);
+    if (armed == ARM_FIRST) report_armed(index);
+    t = bpf_task_storage_get(&tasks, task, 0, 0);
+    if (!t) {
+      bpf_send_signal(SIGKILL);
+      return 0;
+    }
+  } else if (tid != old_tid) {
+    /* a thread that was not the leader has taken the leader's id */
+    u32 index = t->workload;
+    bpf_map_update_elem(&tids, &tid, &index, BPF_ANY);
+    bpf_map_delete_elem(&tids, &old_tid);
+  }
+  struct usher_scratch* s = scratch_of(task);
+  u32 refused;
+  if (!s) {
+    refused = usher_check_bare(t, USHER_EXEC);
+    t->program = 0;
+  } else {
+    s->walk.dentry = (u64)bprm->file->f_path.dentry;
+    s->walk.mount = (u64)bprm->file->f_path.mnt;
+    s->walk.text = (u64)bprm->filename;
+    refused = usher_check_exec(s, t, 0);
+    adopt_program(t, &s->pending);
+  }
+  t->flags &= ~USHER_TASK_ITERATED;
+  if (refused) bpf_send_signal(SIGKILL);
+  return 0;
+}
+
+/* ---- sockets --------------------------------------------------------------------------------- */
+
+/* 1: go on; 0: EPERM. These programs cannot send a signal: a kill rule denies. */
+static __always_inline int check_peer(struct usher_peer* peer, u32 kind) {
+  u32 index = workload_of_tid(bpf_get_current_pid_tgid());
+  struct usher_workload* w = index ? judged_workload(index) : 0;
+  if (!w) return 1;
+  normalise(peer, kind);
+  struct usher_sets sets = {};
+  u64 d = usher_judge_peer(&sets, 0, peer, w->profile, kind);
+  if (DECISION_VERDICT(d) == USHER_KILLED) d = (d & ~0xffull) | USHER_DENIED;
+  return usher_settle_peer(peer, index, d, kind, 0) < USHER_DENIED;
+}
+
+static __always_inline int check_v4(struct bpf_sock_addr* ctx, u32 kind) {
+  struct usher_peer peer = {.family = AF_INET, .protocol = ctx->protocol};
+  peer.low = __builtin_bswap32(ctx->user_ip4);
+  peer.port = __builtin_bswap16(ctx->user_port);
+  return check_peer(&peer, kind);
+}
+
+static __always_inline int check_v6(struct bpf_sock_addr* ctx, u32 kind) {
+  struct usher_peer peer = {.family = AF_INET6, .protocol = ctx->protocol};
+  peer.high = (u64)__builtin_bswap32(ctx->user_ip6[0]) << 32 | __builtin_bswap32(ctx->user_ip6[1]);
+  peer.low = (u64)__builtin_bswap32(ctx->user_ip6[2]) << 32 | __builtin_bswap32(ctx->user_ip6[3]);
+  peer.port = __builtin_bswap16(ctx->user_port);
+  return check_peer(&peer, kind);
+}
+
+SEC("cgroup/connect4")
+int usher_connect4(struct bpf_sock_addr* ctx) { return check_v4(ctx, USHER_CONNECT); }
+
+SEC("cgroup/connect6")
+int usher_connect6(struct bpf_sock_addr* ctx) { return check_v6(ctx, USHER_CONNECT); }
+
+SEC("cgroup/sendmsg4")
+int usher_sendmsg4(struct bpf_sock_addr* ctx) { return check_v4(ctx, USHER_CONNECT); }
+
+SEC("cgroup/sendmsg6")
+int usher_sendmsg6(struct bpf_sock_addr* ctx) { return check_v6(ctx, USHER_CONNECT); }
+
+SEC("cgroup/bind4")
+int usher_bind4(struct bpf_sock_addr* ctx) { return check_v4(ctx, USHER_BIND); }
+
+SEC("cgroup/bind6")
+int usher_bind6(struct bpf_sock_addr* ctx) { return check_v6(ctx, USHER_BIND); }
+
+/* Only for IPv4 and IPv6 sockets: packet and vsock sockets do not come by here. */
+SEC("cgroup/sock_create")
+int usher_sock_create(struct bpf_sock* ctx) {
+  u32 family = ctx->family;
+  u32 protocol = ctx->protocol;
+  if (judgeable_socket(family, ctx->type, protocol)) return 1;
+  u32 index = workload_of_tid(bpf_get_current_pid_tgid());
+  struct usher_workload* w = index ? judged_workload(index) : 0;
+  u32 kind = USHER_CONNECT;
+  if (!w) return 1;
+  const struct usher_profile* p = profile_of(w->profile);
+  if (!p) return 1;
+  u32 rule = socket_type_rule(p, w->profile, &kind);
+  if (!rule) return 1;
+  struct usher_peer peer = {.family = family, .protocol = protocol};
+  u64 d = DECISION(USHER_DENIED, rule);
+  return usher_settle_peer(&peer, index, d, kind, USHER_EVENT_SOCKET_TYPE) < USHER_DENIED;
+}

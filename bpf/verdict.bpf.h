@@ -50,31 +50,45 @@ static __always_inline bool find_node(const struct usher_profile* p, u64 key, u6
  * the address ahead of a comparison, where the verifier does not know the bound yet. */
 static __always_inline const struct usher_kind* kind_of(const struct usher_profile* p, u32 kind) {
   u64 at = kind;
-  asm volatile("if %[at] < %[kinds] goto +1\n%[at] = 0" : [at] "+r"(at) : [kinds] "i"(USHER_KINDS));
+  BOUND(at, USHER_KINDS);
   return &p->kind[at];
 }
 
+/* A set by its number, bounded where the verifier sees it; so below for names. */
+static __always_inline u64* set_at(struct usher_sets* s, u32 which) {
+  u64 at = which;
+  BOUND(at, USHER_SETS);
+  return s->set[at];
+}
+
 static __always_inline void clear_set(struct usher_sets* s, u32 which) {
+  u64* set = set_at(s, which);
 #pragma unroll
-  for (int i = 0; i < USHER_VEC_WORDS; i++) s->set[which][i] = 0;
+  for (int i = 0; i < USHER_VEC_WORDS; i++) set[i] = 0;
 }
 
 /* set[to] |= the vector in arena cell `cell`. */
-__noinline int usher_join(struct usher_sets* s, u32 cell, u32 to) {
+static __always_inline void join(struct usher_sets* s, u32 cell, u32 to) {
   const union usher_cell* c = cell_of(cell);
-  if (!s || !c || to >= USHER_SETS) return 0;
+  if (!c) return;
+  u64* set = set_at(s, to);
 #pragma unroll
-  for (int i = 0; i < USHER_VEC_WORDS; i++) s->set[to][i] |= c->vec.word[i];
+  for (int i = 0; i < USHER_VEC_WORDS; i++) set[i] |= c->vec.word[i];
+}
+
+__noinline int usher_join(struct usher_sets* s, u32 cell, u32 to) {
+  if (s) join(s, cell, to);
   return 0;
 }
 
-/* A node's vectors, those named in `vecs` (0: left out): rules to set[to], excepts to theirs. */
+/* A node's vectors, those named in `vecs` (0: left out): rules to set[to], excepts to theirs. A
+ * leaf, with its calls inlined: the deepest chain of calls has no stack to spare. */
 __noinline int usher_gather(struct usher_sets* s, u32 vectors, u64 vecs, u32 to) {
   if (!s) return 0;
-  if (vecs & 0xffff) usher_join(s, vectors + (vecs & 0xffff), to);
-  if (vecs >> 16 & 0xffff) usher_join(s, vectors + (vecs >> 16 & 0xffff), to);
-  if (vecs >> 32 & 0xffff) usher_join(s, vectors + (vecs >> 32 & 0xffff), USHER_SET_EXCEPT);
-  if (vecs >> 48) usher_join(s, vectors + (vecs >> 48), USHER_SET_EXCEPT);
+  if (vecs & 0xffff) join(s, vectors + (vecs & 0xffff), to);
+  if (vecs >> 16 & 0xffff) join(s, vectors + (vecs >> 16 & 0xffff), to);
+  if (vecs >> 32 & 0xffff) join(s, vectors + (vecs >> 32 & 0xffff), USHER_SET_EXCEPT);
+  if (vecs >> 48) join(s, vectors + (vecs >> 48), USHER_SET_EXCEPT);
   return 0;
 }
 
@@ -182,7 +196,9 @@ static __always_inline u64 decide_by_rule(struct usher_sets* s, const struct ush
   if (bit >= USHER_MAX_RULES) return 0;
   const union usher_cell* ids = cell_of(k->rule_ids + bit / 16);
   u64 decision = DECISION(verdict, ids ? ids->rule_id[bit & 15] : USHER_RULE_NONE);
-  bool resolved = s->set[USHER_SET_RESOLVED][bit / 64] >> (bit & 63) & 1;
+  u64 word = bit / 64;
+  BOUND(word, USHER_VEC_WORDS);
+  bool resolved = s->set[USHER_SET_RESOLVED][word] >> (bit & 63) & 1;
   return resolved ? decision : decision | DECISION_BY_REQUEST;
 }
 

@@ -138,7 +138,8 @@ Result<> Agent::open_adapters() {
         }
       },
       [this](int level, std::string_view name, std::string_view message) {
-        journal_.log().write(static_cast<LogLevel>(std::clamp(level, 0, 3)), message,
+        // USHER_LOG_DEBUG … USHER_LOG_ERROR of the C ABI count from 1.
+        journal_.log().write(static_cast<LogLevel>(std::clamp(level - 1, 0, 3)), message,
                              {{"adapter", std::string(name)}});
       });
   if (auto started = adapters_->start(); !started) {
@@ -181,10 +182,17 @@ Result<> Agent::open_service() {
                                   *enforcer_, *adapters_, hub_, journal_,
                                   [this] { reload("asked for"); }, [this] { return warnings(); },
                                   locator_.now(), adopted_.adopted, config_.unenrolled});
-  auto server = api::Server::open(loop_, *service_,
-                                  {.hook_socket = config_.hook_socket,
-                                   .admin_socket = config_.admin_socket,
-                                   .hook_deadline = config_.hook_deadline});
+  api::ServerOptions options;
+  options.hook_socket = config_.hook_socket;
+  options.admin_socket = config_.admin_socket;
+  options.hook_deadline = config_.hook_deadline;
+  options.refused = [this](const api::RefusedPeer& peer) {
+    journal_.tell(LogLevel::warning, "peer-refused",
+                  fmt::format("pid {}, uid {} was turned away from {}: {} ({} more since the last "
+                              "one that was told)",
+                              peer.pid, peer.uid, peer.socket.string(), peer.reason, peer.untold));
+  };
+  auto server = api::Server::open(loop_, *service_, options);
   if (!server) {
     return std::unexpected(server.error());
   }

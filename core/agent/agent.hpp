@@ -18,6 +18,7 @@
 #include "agent/service.hpp"
 #include "agent/service_manager.hpp"
 #include "api/server.hpp"
+#include "base/fd.hpp"
 
 namespace usher::agent {
 

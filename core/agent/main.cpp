@@ -1,6 +1,6 @@
 // usherd: the node agent.
 #include <fmt/format.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -61,6 +61,7 @@ int teardown(const usher::agent::Config& config, bool yes) {
 
 int run(usher::agent::Config config) {
   std::signal(SIGPIPE, SIG_IGN);
+  ::umask(0077);  // whatever is made is root's alone
   usher::agent::Log log(config.log_level, config.log_format);
   usher::agent::Agent agent(std::move(config), log);
   if (auto opened = agent.open(); !opened) {

@@ -1,6 +1,7 @@
 #include "agent/service.hpp"
 
 #include <fmt/format.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "agent/explain.hpp"
 #include "agent/render.hpp"
 #include "base/escape.hpp"
+#include "base/fd.hpp"
 
 namespace usher::agent {
 
@@ -160,10 +162,11 @@ v1::ReloadResponse Service::reload() {
 }
 
 bool Service::is_workload(std::uint32_t pid) {
-  const auto holders = p_.enforcer.holders();
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const auto workload = process ? p_.enforcer.workload_of(process.get())
+                                : Result<std::uint32_t>(fail_system("pidfd_open"));
   // Who cannot be looked up is not let in.
-  return !holders || std::ranges::any_of(
-                         *holders, [pid](const auto& holder) { return holder.pid == pid; });
+  return !workload || *workload != 0;
 }
 
 }  // namespace usher::agent

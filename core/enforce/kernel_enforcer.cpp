@@ -95,6 +95,17 @@ Result<std::vector<Handle>> KernelEnforcer::holders() {
   return found;
 }
 
+Result<std::uint32_t> KernelEnforcer::workload_of(int pidfd) const {
+  usher_task task{};
+  if (bpf_map_lookup_elem(parts_.tasks_fd, &pidfd, &task) == 0) {
+    return task.workload;
+  }
+  if (errno == ENOENT) {
+    return 0U;
+  }
+  return fail_system("cannot look up which workload a process belongs to");
+}
+
 Result<> KernelEnforcer::consume(const std::function<void(const usher_event&)>& sink) {
   return parts_.events->consume([&](usher_event& event) {
     if (event.type == USHER_EVENT_VERDICT) {

@@ -39,6 +39,7 @@ struct KernelParts {
   int counters_fd = -1;
   int cgroups_fd = -1;
   int mntns_fd = -1;
+  int tasks_fd = -1;
 };
 
 class KernelEnforcer final : public Enforcer {
@@ -71,6 +72,7 @@ class KernelEnforcer final : public Enforcer {
 
   Result<std::uint32_t> tag_running() override;
   Result<std::vector<Handle>> holders() override;
+  Result<std::uint32_t> workload_of(int pidfd) const override;
 
   int events_fd() const override { return parts_.events->fd(); }
   Result<> consume(const std::function<void(const usher_event&)>& sink) override;

@@ -74,7 +74,7 @@ Result<> open_maps(KernelParts& parts) {
   for (const auto& [name, fd] :
        {std::pair{"rates", &parts.rates_fd}, std::pair{"counters", &parts.counters_fd},
         std::pair{"enrolled_cgroups", &parts.cgroups_fd},
-        std::pair{"enrolled_mntns", &parts.mntns_fd}}) {
+        std::pair{"enrolled_mntns", &parts.mntns_fd}, std::pair{"tasks", &parts.tasks_fd}}) {
     auto found = map_fd(object, name);
     if (!found) {
       return std::unexpected(std::move(found.error()));

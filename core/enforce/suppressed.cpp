@@ -5,14 +5,29 @@
 namespace usher::enforce {
 
 void SuppressedLedger::on_start(const usher_rate_key& key, const usher_rate& rate) {
-  told_[{key.workload, key.rule}] = Told{.by_events = rate.reported, .by_reads = 0, .reads = {}};
+  Told& told = told_for(key, rate.incarnation);
+  told.by_events = rate.reported;
+}
+
+SuppressedLedger::Told& SuppressedLedger::told_for(const usher_rate_key& key,
+                                                   std::uint32_t incarnation) {
+  const auto [entry, first] = told_.try_emplace({key.workload, key.rule});
+  Told& told = entry->second;
+  if (first) {
+    told.incarnation = incarnation;
+  } else if (told.incarnation != incarnation) {
+    told = Told{};
+    told.incarnation = incarnation;
+    told.anchored = false;
+  }
+  return told;
 }
 
 std::uint64_t SuppressedLedger::on_event(const usher_event& event) {
   if (event.suppressed == 0) {
     return 0;
   }
-  Told& told = told_[{event.workload, event.rule}];
+  Told& told = told_for({event.workload, event.rule}, event.incarnation);
   const Range range{told.by_events, told.by_events + event.suppressed};
   told.by_events = range.to;
   std::uint64_t known = 0;
@@ -30,9 +45,11 @@ std::uint64_t SuppressedLedger::on_read(const usher_rate_key& key, const usher_r
   if (rate.suppressed == rate.reported) {
     return 0;
   }
-  Told& told = told_[{key.workload, key.rule}];
+  Told& told = told_for(key, rate.incarnation);
   // Events that were sent before the agent started are counted by both; the kernel knows better.
-  told.by_events = std::min<std::uint64_t>(told.by_events, rate.reported);
+  told.by_events = told.anchored ? std::min<std::uint64_t>(told.by_events, rate.reported)
+                                 : std::uint64_t{rate.reported};
+  told.anchored = true;
   const std::uint64_t from = std::max<std::uint64_t>(told.by_reads, rate.reported);
   if (rate.suppressed <= from) {
     return 0;

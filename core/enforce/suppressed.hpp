@@ -13,7 +13,8 @@ namespace usher::enforce {
 
 // Pure. For each (workload, rule) the kernel numbers what it holds back: `suppressed` is the last
 // number, `reported` the last one that an event was sent about. An event tells the numbers that
-// follow those of the event before it.
+// follow those of the event before it. A new incarnation of a workload skips what the one before it
+// left untold.
 class SuppressedLedger {
  public:
   // The kernel's record when this agent starts: what was reported was told before.
@@ -32,10 +33,14 @@ class SuppressedLedger {
     std::uint64_t to = 0;
   };
   struct Told {
+    std::uint32_t incarnation = 0;
+    bool anchored = true;  // by_events is the kernel's number
     std::uint64_t by_events = 0;
     std::uint64_t by_reads = 0;
     std::vector<Range> reads;  // not yet passed by events
   };
+
+  Told& told_for(const usher_rate_key& key, std::uint32_t incarnation);
 
   std::map<std::pair<std::uint32_t, std::uint32_t>, Told> told_;
 };

@@ -44,6 +44,7 @@ class FakeEnforcer : public enforce::Enforcer {
   std::vector<enforce::Handle> tasks;
   bool enrol_fails = false;  // what a read-back that differs gives
   bool publish_fails = false;
+  std::uint32_t carried = 0;  // by whatever process is asked about
   std::function<void(const identity::Placement&)> on_enrol;
 
   enforce::Backend backend() const override { return enforce::Backend::lsm; }
@@ -121,6 +122,7 @@ class FakeEnforcer : public enforce::Enforcer {
   }
   Result<std::uint32_t> tag_running() override { return 0U; }
   Result<std::vector<enforce::Handle>> holders() override { return tasks; }
+  Result<std::uint32_t> workload_of(int) const override { return carried; }
   int events_fd() const override { return -1; }
   Result<> consume(const std::function<void(const usher_event&)>&) override { return {}; }
   std::vector<Suppressed> take_suppressed() override { return {}; }

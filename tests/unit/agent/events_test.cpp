@@ -96,8 +96,7 @@ BOOST_AUTO_TEST_CASE(container_bytes_reach_the_log_escaped) {
   put("/tmp/\x1b[31m\n\xff", "");
   journal.publish(decode());
   BOOST_TEST(log_text.str().find("\x1b") == std::string::npos);
-  BOOST_TEST(log_text.str().find("\\\\x1B[31m") + log_text.str().find("\\\\x1b[31m") !=
-             2 * std::string::npos);
+  BOOST_TEST(log_text.str().find("\\\\x1b[31m") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_follower_gets_history_then_what_comes_then_the_end) {

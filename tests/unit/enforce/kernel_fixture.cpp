@@ -52,7 +52,7 @@ pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
     const bool inside = fd >= 0 && ::write(fd, "0", 1) == 1 && ::chroot(root.c_str()) == 0 &&
                         ::chdir("/") == 0 && (stdin_fd < 0 || ::dup2(stdin_fd, 0) == 0);
     if (inside) {
-      ::execv(argv[0], argv.data());
+      ::execv(arguments[0].c_str(), argv.data() + 1);
     }
     ::_exit(inside && errno == EPERM ? 126 : 127);
   }

@@ -57,8 +57,9 @@ class KernelFixture {
 
   // Denies exec of `paths`; all else is allowed.
   policy::ProfileImage denial_of(const std::vector<std::string>& paths);
-  // A process that enters the cgroup, then the container's root, then execs. The root has busybox
-  // as /bin/denied and, another file, as /bin/allowed.
+  // A process that enters the cgroup, then the container's root, then execs the first argument
+  // with the rest as its argv. The root has busybox as /bin/denied and, another file, as
+  // /bin/allowed.
   Outcome run(const ScratchCgroup& cgroup, const std::vector<std::string>& arguments) const;
   // Starts one that lives until its stdin (the write end is returned) is closed.
   pid_t start_cat(const ScratchCgroup& cgroup, const char* program, int& write_end) const;

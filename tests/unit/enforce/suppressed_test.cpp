@@ -100,4 +100,22 @@ BOOST_AUTO_TEST_CASE(what_was_reported_before_the_start_is_not_told_again) {
   BOOST_TEST(consume(kernel, ledger) == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_new_incarnation_tells_only_its_own) {
+  Kernel kernel;
+  SuppressedLedger ledger;
+  kernel.hold_back();
+  kernel.hold_back();
+  BOOST_TEST(ledger.on_read(kKey, kernel.rate) == 2U);
+  kernel.hold_back();
+  // As the kernel does at the first decision of the next incarnation.
+  kernel.rate.incarnation = 1;
+  kernel.rate.reported = kernel.rate.suppressed;
+  kernel.hold_back();
+  BOOST_TEST(ledger.on_read(kKey, kernel.rate) == 1U);
+  kernel.hold_back();
+  kernel.send();
+  kernel.ring.back().incarnation = 1;
+  BOOST_TEST(consume(kernel, ledger) == 1U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
