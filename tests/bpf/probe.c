@@ -20,7 +20,9 @@
 
 extern char** environ;
 
-static int result(long r) { return r < 0 ? errno : 0; }
+static int result(long r) {
+  return r < 0 ? errno : 0;
+}
 
 static socklen_t address_of(struct sockaddr_storage* to, const char* text, int port) {
   memset(to, 0, sizeof(*to));

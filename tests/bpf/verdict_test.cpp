@@ -35,8 +35,7 @@ template <typename T>
 class Mapping {
  public:
   Mapping(bpf_map* map, std::size_t count) : bytes_(count * sizeof(T)) {
-    void* at =
-        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+    void* at = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
     BOOST_REQUIRE_MESSAGE(at != MAP_FAILED, "mmap " << bpf_map__name(map));
     values_ = static_cast<T*>(at);
   }
