@@ -21,7 +21,9 @@ constexpr std::chrono::seconds kSuppressedPeriod{10};
 constexpr std::chrono::seconds kSweepPeriod{30};
 constexpr std::chrono::milliseconds kStopGrace{700};
 
-std::filesystem::path spool_directory(const Config& config) { return config.run_dir / "failed-open"; }
+std::filesystem::path spool_directory(const Config& config) {
+  return config.run_dir / "failed-open";
+}
 
 }  // namespace
 
@@ -99,25 +101,25 @@ Result<> Agent::open_state() {
 }
 
 Result<> Agent::open_policies() {
-  store_.emplace(
-      PolicyStore::Options{config_.policy_directory, config_.state_dir / "last-good.json",
-                           config_.allow_empty},
-      [this](const policy::Policy& policy) -> Result<> {
-        const policy::RuleSet alone{{std::make_shared<policy::Policy>(policy)}};
-        const auto image =
-            policy::compile(alone, {enforcer_->key(), 0, enforcer_->capabilities()},
-                            [](const policy::RuleName&) { return USHER_RULE_FIRST; });
-        return image ? Result<>{} : std::unexpected(image.error());
-      });
+  store_.emplace(PolicyStore::Options{config_.policy_directory,
+                                      config_.state_dir / "last-good.json", config_.allow_empty},
+                 [this](const policy::Policy& policy) -> Result<> {
+                   const policy::RuleSet alone{{std::make_shared<policy::Policy>(policy)}};
+                   const auto image =
+                       policy::compile(alone, {enforcer_->key(), 0, enforcer_->capabilities()},
+                                       [](const policy::RuleName&) { return USHER_RULE_FIRST; });
+                   return image ? Result<>{} : std::unexpected(image.error());
+                 });
   store_->restore();
   for (const auto& problem : store_->restore_problems()) {
     journal_.log().warning(problem);
   }
   store_->load();
   if (store_->set().policies.empty() && !store_->current()) {
-    return fail(fmt::format("no policy can be put in force: {}; usherd does not start without "
-                            "policies, unless allow_empty = true under [policies]",
-                            store_->errors().front()));
+    return fail(
+        fmt::format("no policy can be put in force: {}; usherd does not start without "
+                    "policies, unless allow_empty = true under [policies]",
+                    store_->errors().front()));
   }
   policies_.use(store_->set());
   return {};
@@ -133,8 +135,9 @@ Result<> Agent::open_adapters() {
       [](adapter::AdapterEvent event) {
         // No adapter of this version publishes containers: a gate that nobody watches is refused.
         if (event.done) {
-          event.done(fail("this usherd enrols containers by its OCI hook only; install it with "
-                          "usherctl runtime install"));
+          event.done(
+              fail("this usherd enrols containers by its OCI hook only; install it with "
+                   "usherctl runtime install"));
         }
       },
       [this](int level, std::string_view name, std::string_view message) {
@@ -146,9 +149,8 @@ Result<> Agent::open_adapters() {
     return started;
   }
   for (const auto& info : adapters_->adapters()) {
-    journal_.log().info(info.state == adapter::AdapterInfo::State::running
-                            ? "adapter is running"
-                            : "adapter does not run",
+    journal_.log().info(info.state == adapter::AdapterInfo::State::running ? "adapter is running"
+                                                                           : "adapter does not run",
                         {{"adapter", info.name}, {"reason", info.reason}});
   }
   return {};
@@ -218,10 +220,9 @@ void Agent::watch() {
 
 void Agent::run() {
   server_->start();
-  const auto status =
-      fmt::format("{} workloads, {} policies, backend {}", registry_.size(),
-                  store_->set().policies.size(),
-                  enforcer_->backend() == enforce::Backend::lsm ? "lsm" : "tracepoint");
+  const auto status = fmt::format(
+      "{} workloads, {} policies, backend {}", registry_.size(), store_->set().policies.size(),
+      enforcer_->backend() == enforce::Backend::lsm ? "lsm" : "tracepoint");
   journal_.log().info("ready: " + status, {{"hook_socket", config_.hook_socket.string()}});
   manager_.ready(status);
   manager_.keep_alive();
@@ -296,11 +297,11 @@ void Agent::reload(std::string_view why) {
   for (const auto& warning : store_->warnings()) {
     journal_.log().warning(warning);
   }
-  journal_.tell(LogLevel::info, "reload",
-                fmt::format("policies loaded ({}): {} in force, {} workloads switched, {} kept "
-                            "their older profile, {} ms",
-                            why, store_->set().policies.size(), done.switched, done.kept,
-                            took.count()));
+  journal_.tell(
+      LogLevel::info, "reload",
+      fmt::format("policies loaded ({}): {} in force, {} workloads switched, {} kept "
+                  "their older profile, {} ms",
+                  why, store_->set().policies.size(), done.switched, done.kept, took.count()));
   asio::post(loop_, [this] {
     if (auto saved = store_->save(); !saved) {
       journal_.log().warning(saved.error().message);
@@ -314,17 +315,17 @@ void Agent::collect_failed_open() {
 
 void Agent::report_suppressed() {
   for (const auto& held : enforcer_->take_suppressed()) {
-    journal_.publish(
-        suppressed_event(held.workload, held.rule, held.count, registry_, *rules_));
+    journal_.publish(suppressed_event(held.workload, held.rule, held.count, registry_, *rules_));
   }
 }
 
 std::vector<std::string> Agent::warnings() const {
   auto out = enforcer_->warnings();
   if (failed_open_ != 0) {
-    out.push_back(fmt::format("{} containers started without this agent's verdict (failed open or "
-                              "exempt) since it started; see usherctl events",
-                              failed_open_));
+    out.push_back(
+        fmt::format("{} containers started without this agent's verdict (failed open or "
+                    "exempt) since it started; see usherctl events",
+                    failed_open_));
   }
   if (adopted_.unattributed != 0) {
     out.push_back(fmt::format("{} workloads were found in the kernel without a record",
@@ -333,8 +334,8 @@ std::vector<std::string> Agent::warnings() const {
   for (const auto slot : registry_.slots()) {
     const auto& entry = *registry_.by_slot(slot);
     if (!entry.problem.empty()) {
-      out.push_back(display_name(entry.workload.identity) + " keeps an older profile: " +
-                    entry.problem);
+      out.push_back(display_name(entry.workload.identity) +
+                    " keeps an older profile: " + entry.problem);
     }
   }
   return out;
