@@ -16,7 +16,8 @@ SEC("lsm/task_alloc")
 int BPF_PROG(usher_task_alloc, struct task_struct* child, unsigned long clone_flags) {
   struct usher_task* t = identity_of(bpf_get_current_task_btf());
   if (!t) return 0;
-  return hand_down(t, child) ? 0 : -EAGAIN;
+  if (!hand_down(t, child)) return -EAGAIN;
+  return 0;
 }
 
 SEC("lsm/bprm_check_security")
@@ -29,18 +30,18 @@ int BPF_PROG(usher_bprm_check_security, struct linux_binprm* bprm) {
     if (armed == ARM_NOBODY) return 0;
     if (armed == ARM_DISAGREE) {
       u64 d = DECISION(USHER_DENIED, USHER_RULE_DISAGREE);
-      return usher_settle_peer(0, index, d, USHER_EXEC, 0) >= USHER_DENIED ? -EPERM : 0;
+      return answer(usher_settle_peer(0, index, d, USHER_EXEC, 0) >= USHER_DENIED);
     }
     if (armed == ARM_FIRST) report_armed(index);
     t = identity_of(task);
     if (!t) return -EAGAIN;
   }
   struct usher_scratch* s = scratch_of(task);
-  if (!s) return usher_check_bare(t, USHER_EXEC) ? -EPERM : 0;
+  if (!s) return answer(usher_check_bare(t, USHER_EXEC));
   s->walk.dentry = (u64)bprm->file->f_path.dentry;
   s->walk.mount = (u64)bprm->file->f_path.mnt;
   s->walk.text = (u64)bprm->interp;
-  return usher_check_exec(s, t, exec_argv(task)) ? -EPERM : 0;
+  return answer(usher_check_exec(s, t, exec_argv(task)));
 }
 
 /* Past the point of no return: the task is the program that was checked last. */
@@ -113,11 +114,11 @@ int BPF_PROG(usher_file_open, struct file* file) {
   struct usher_scratch* s = scratch_of(task);
   if (!s) {
     if (read && usher_check_bare(t, USHER_READ)) return -EPERM;
-    return write && usher_check_bare(t, USHER_WRITE) ? -EPERM : 0;
+    return answer(write && usher_check_bare(t, USHER_WRITE));
   }
   if (!name_open_file(s, w, index, file)) return 0;
   if (read && usher_check_named(s, t, USHER_READ)) return -EPERM;
-  return write && usher_check_named(s, t, USHER_WRITE) ? -EPERM : 0;
+  return answer(write && usher_check_named(s, t, USHER_WRITE));
 }
 
 /* ---- other ways to change a file -------------------------------------------------------------- */
@@ -134,10 +135,10 @@ static __always_inline int check_write(struct dentry* dentry, struct vfsmount* m
   struct usher_task* t = identity_of(task);
   if (!t || !is_ruled(t, USHER_WRITE, USHER_KIND_RULED)) return 0;
   struct usher_scratch* s = scratch_of(task);
-  if (!s) return usher_check_bare(t, USHER_WRITE) ? -EPERM : 0;
+  if (!s) return answer(usher_check_bare(t, USHER_WRITE));
   s->walk.dentry = (u64)dentry;
   s->walk.mount = (u64)mnt;
-  return usher_check_path(s, t, USHER_WRITE) ? -EPERM : 0;
+  return answer(usher_check_path(s, t, USHER_WRITE));
 }
 
 /* The old name of a rename or a link. */
@@ -149,12 +150,12 @@ static __always_inline int check_source(struct dentry* dentry, struct vfsmount* 
       !is_ruled(t, USHER_READ, USHER_KIND_DENIES))
     return 0;
   struct usher_scratch* s = scratch_of(task);
-  if (!s) return usher_check_bare(t, USHER_WRITE) ? -EPERM : 0;
+  if (!s) return answer(usher_check_bare(t, USHER_WRITE));
   struct inode* inode = dentry->d_inode;
   u32 directory = inode && (inode->i_mode & S_IFMT) == S_IFDIR;
   s->walk.dentry = (u64)dentry;
   s->walk.mount = (u64)mnt;
-  return usher_check_source(s, t, directory) ? -EPERM : 0;
+  return answer(usher_check_source(s, t, directory));
 }
 
 SEC("lsm/path_truncate")
@@ -195,14 +196,14 @@ int BPF_PROG(usher_path_chown, struct path* path) { return check_write(path->den
 
 SEC("lsm/path_link")
 int BPF_PROG(usher_path_link, struct dentry* old, struct path* dir, struct dentry* new) {
-  int refused = check_source(old, dir->mnt);
-  return refused ? refused : check_write(new, dir->mnt);
+  if (check_source(old, dir->mnt)) return -EPERM;
+  return check_write(new, dir->mnt);
 }
 
 /* The kernel calls it a second time with the names swapped for RENAME_EXCHANGE. */
 SEC("lsm/path_rename")
 int BPF_PROG(usher_path_rename, struct path* old_dir, struct dentry* old, struct path* new_dir,
              struct dentry* new) {
-  int refused = check_source(old, old_dir->mnt);
-  return refused ? refused : check_write(new, new_dir->mnt);
+  if (check_source(old, old_dir->mnt)) return -EPERM;
+  return check_write(new, new_dir->mnt);
 }

@@ -10,7 +10,7 @@ static __always_inline int refuse_peer(struct usher_peer* peer, u32 workload, u6
                                        u32 kind, u32 flags) {
   u32 verdict = usher_settle_peer(peer, workload, decision, kind, flags);
   if (verdict == USHER_KILLED) bpf_send_signal(SIGKILL);
-  return verdict >= USHER_DENIED ? -EPERM : 0;
+  return answer(verdict >= USHER_DENIED);
 }
 
 /* A socket of a type that no address rule can hold, under rules that deny. */

@@ -7,6 +7,9 @@ function(usher_adapter name)
                         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/adapters)
   target_link_libraries(${target} PRIVATE usher::options usher::base)
   target_link_options(${target} PRIVATE
-                      -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/adapter.map -Wl,-z,defs)
+                      -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/adapter.map)
+  if(NOT USHER_SANITIZE) # the sanitizers' own symbols come from the program that loads it
+    target_link_options(${target} PRIVATE -Wl,-z,defs)
+  endif()
   install(TARGETS ${target} LIBRARY DESTINATION lib/usher/adapters)
 endfunction()

@@ -1,10 +1,10 @@
 #include "api/calls.hpp"
 
+#include <fmt/format.h>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
 #include <cerrno>
-#include <fmt/format.h>
 #include <utility>
 #include <vector>
 

@@ -6,9 +6,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <fmt/format.h>
 #include <cerrno>
 #include <cstring>
-#include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "base/escape.hpp"

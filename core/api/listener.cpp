@@ -7,9 +7,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <array>
 #include <cstring>
-#include <fmt/format.h>
 #include <optional>
 #include <string>
 

@@ -4,9 +4,7 @@
 
 #include "ctl/agent_commands.hpp"
 #include "ctl/policies_check.hpp"
-#ifdef USHER_CTL_RUNTIME
 #include "ctl/runtime_options.hpp"
-#endif
 
 namespace usher::ctl {
 namespace {
@@ -34,9 +32,7 @@ class App {
     add_events();
     add_actions();
     add_local();
-#ifdef USHER_CTL_RUNTIME
     add_runtime_commands(app_, command_);
-#endif
   }
 
   int run(int argc, const char* const* argv, Terminal terminal) {

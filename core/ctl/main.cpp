@@ -23,6 +23,8 @@ bool wants_colour() {
 int main(int argc, char** argv) {
   // `usherctl events | head`: the stream turns bad and the command ends, instead of dying.
   std::signal(SIGPIPE, SIG_IGN);
+  // What gRPC would print about a connection is said by the command itself, in one sentence.
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);
   try {
     return usher::ctl::run(argc, argv,
                            {.out = std::cout,

@@ -91,7 +91,9 @@ int run_runtime(const RuntimeRequest& request, const Terminal& terminal) {
   for (const auto& step : report.steps) {
     terminal.out << fmt::format("{:<8} {}{}{}\n", name_of(step.kind), escape(step.path),
                                 step.path.empty() ? "" : "  ", escape(step.what));
-    print_diff(step.diff, terminal);
+    if (request.action == RuntimeAction::plan || request.action == RuntimeAction::verify) {
+      print_diff(step.diff, terminal);
+    }
   }
   for (const auto& problem : report.problems) {
     terminal.err << terminal.paint(Colour::yellow, "problem: ") << escape(problem) << '\n';

@@ -1,8 +1,11 @@
 // The kernel side as the agent sees it: load or adopt the programs and maps, enrol, switch,
 // release, read events. Only this part of Usher knows libbpf.
 //
-// Threads: everything on the agent's loop thread; no call blocks longer than a bpf() system call,
-// but for open() (seconds, loads programs) and grace() (about 10 ms).
+// Threads: everything on the agent's loop thread. No call blocks longer than a few bpf() system
+// calls, but for open() (about 150 ms, loads programs), publish() when the arena's only room still
+// waits for its grace period (about 10 ms), and the passes over all tasks (tag_running, holders:
+// about a millisecond for 1,000 threads). Grace periods are waited for on a thread of the
+// enforcer's own, which touches nothing else.
 #pragma once
 
 #include <compare>
@@ -46,7 +49,8 @@ struct Handle {  // a task that carries a workload
 class Enforcer {
  public:
   // Loads and pins, or takes over what is pinned (then `adopted()`), attaches, reads the host's
-  // roots. Errors say what this kernel lacks and what to do.
+  // roots. Enforcement that was there goes on throughout, and after an error, too. Errors say what
+  // this kernel lacks and what to do. The pins are locked: one enforcer at a time.
   static Result<std::unique_ptr<Enforcer>> open(const Options& options);
   virtual ~Enforcer() = default;
 
@@ -58,9 +62,14 @@ class Enforcer {
 
   // -- profiles. Publishing writes memory and reads it back; nothing refers to it before switch_to.
   virtual Result<std::uint32_t> publish(const policy::ProfileImage& image) = 0;
-  // The profile's cells are reused after a grace period that the enforcer keeps.
+  // Its publisher needs it no more. It stays while workloads refer to it (it cannot be given to
+  // others then); after the last one its cells are reused, when a grace period has gone by.
+  // Profiles found at adoption are those that enrolled() names: each is to be retired once its
+  // workloads have been switched to one of this agent's.
   virtual void retire(std::uint32_t profile) = 0;
+  // All zero for an index that is not in use.
   virtual const usher_profile& profile(std::uint32_t index) const = 0;
+  // Only the cells of profiles in use may be read: the rest is not mapped.
   virtual std::span<const usher_cell> arena() const = 0;
   virtual std::uint32_t cells_used() const = 0;
 
@@ -72,23 +81,28 @@ class Enforcer {
   virtual Result<> switch_to(std::uint32_t slot, std::uint32_t profile) = 0;  // one atomic store
   virtual std::uint32_t incarnation(std::uint32_t slot) const = 0;
   virtual Result<> release(std::uint32_t slot) = 0;  // nothing is judged any more
-  // The cgroup is gone: new tasks cannot be armed by it. The slot stays.
+  // The cgroup is gone: new tasks cannot be armed by it. The slot stays, and so does the mount
+  // namespace's entry: tasks that moved out of the cgroup may live in it. Idempotent.
   virtual Result<> end(std::uint32_t slot) = 0;
-  // Nobody carries it: the slot may be reused.
+  // Nobody carries it (holders() says so, after end()): the slot may be reused.
   virtual Result<> forget(std::uint32_t slot) = 0;
   virtual std::vector<EnrolledSlot> enrolled() const = 0;
 
   // Tags tasks that ran before they were enrolled, until a pass finds nothing new; the count.
   virtual Result<std::uint32_t> tag_running() = 0;
-  // Who carries which workload.
+  // Who carries which workload: every thread, sorted. Two passes joined.
   virtual Result<std::vector<Handle>> holders() = 0;
   // Which workload the process behind a pidfd carries; 0 = none. One system call.
   virtual Result<std::uint32_t> workload_of(int pidfd) const = 0;
 
   // -- events
   virtual int events_fd() const = 0;  // readable: call consume
+  // Hands on all that is there; the sink must not throw. Records that make no sense are left out
+  // and are an error, after the others have been handed on.
   virtual Result<> consume(const std::function<void(const usher_event&)>& sink) = 0;
-  // Suppressed counts not yet told by an event: (workload, rule, count since last asked).
+  // Suppressed counts that no event has told and no earlier call: each one is told once, here or in
+  // the next event's `suppressed`, which consume() lowers by what was told here. Also drops the
+  // records of workloads that are gone: call it now and then.
   struct Suppressed {
     std::uint32_t workload;
     std::uint32_t rule;
@@ -103,7 +117,9 @@ class Enforcer {
   // The cgroup2 mount that placements are relative to.
   virtual const std::filesystem::path& cgroup_root() const = 0;
 
-  // Unpins and detaches everything below `pins`: enforcement ends. Works without an Enforcer.
+  // Unpins everything of ours below `pins`, of every layout: enforcement ends at once, whether or
+  // not an agent runs (a running one goes on without effect). What others put there is left, and is
+  // an error that names the directory. Works without an Enforcer.
   static Result<> teardown(const std::filesystem::path& pins);
 };
 

@@ -83,7 +83,7 @@ Outcome no_http2(const std::string& how) {
 
 // Reads what is there and gives it to the session. An Outcome when the connection is at its end.
 std::expected<void, Outcome> read_some(int fd, Session& session) {
-  std::array<char, 4096> buffer;
+  std::array<char, 4096> buffer{};
   const ssize_t n = ::recv(fd, buffer.data(), buffer.size(), 0);
   if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) {
     return {};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,7 @@ namespace usher::hook {
 
 // What came of asking the agent.
 struct Outcome {
-  enum class Kind {
+  enum class Kind : std::uint8_t {
     go,
     refused,      // the agent's own verdict: neither --fail open nor an exemption overrides it
     unavailable,  // no agent there, or it went away before it answered: worth another try

@@ -66,7 +66,8 @@ class Parser {
 Result<std::string_view> Parser::value(std::string_view name) {
   std::string_view text;
   if (inline_value_) {
-    text = *std::exchange(inline_value_, std::nullopt);
+    text = *inline_value_;
+    inline_value_.reset();
   } else if (next_ < arguments_.size()) {
     text = arguments_[next_++];
   } else {

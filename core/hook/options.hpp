@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,7 +23,7 @@ struct Exemptions {
   std::vector<std::string> images;                                        // globs, one must match
 };
 
-enum class Action { run, print, help, version };
+enum class Action : std::uint8_t { run, print, help, version };
 
 struct Options {
   Action action = Action::run;

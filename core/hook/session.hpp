@@ -20,6 +20,7 @@ class Session {
   Session(std::string_view message, std::chrono::milliseconds timeout);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+  ~Session() = default;
 
   // Appends what is to be sent now to `out`. False: see error().
   bool collect(std::string& out);

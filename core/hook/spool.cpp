@@ -43,10 +43,12 @@ Result<Fd> open_directory(const std::string& path) {
 }
 
 Result<bool> is_full(int directory) {
-  std::unique_ptr<DIR, CloseDirectory> entries(::fdopendir(::dup(directory)));
+  Fd copy(::fcntl(directory, F_DUPFD_CLOEXEC, 3));
+  const std::unique_ptr<DIR, CloseDirectory> entries(copy ? ::fdopendir(copy.get()) : nullptr);
   if (!entries) {
     return fail_system("cannot list the spool");
   }
+  copy.release();  // closed with `entries`
   std::size_t count = 0;
   while (count < kMaxSpooled) {
     const dirent* entry = ::readdir(entries.get());

@@ -6,9 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <asio/cancellation_state.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/redirect_error.hpp>
+#include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstdlib>
@@ -76,6 +78,17 @@ asio::awaitable<v1::HookResponse> HandlersDouble::hook(v1::HookRequest request) 
     co_await never.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     --hooks_waiting;
     ++hooks_cancelled;
+    co_return response;
+  }
+  if (request.state() == kDeaf) {
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    ++hooks_waiting;
+    asio::steady_timer timer(loop_);
+    while (!let_go) {
+      timer.expires_after(1ms);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+    --hooks_waiting;
     co_return response;
   }
   if (request.state() == "throw") {
@@ -213,8 +226,8 @@ int closed_at_once(const std::filesystem::path& socket) {
   }
   // gRPC greets with a settings frame: bytes mean that the connection was taken.
   pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
-  if (::poll(&waiting, 1, 300) == 0) {
-    return 1;
+  if (::poll(&waiting, 1, 10000) == 0) {
+    return ETIMEDOUT;
   }
   char byte = 0;
   const auto got = ::read(fd, &byte, 1);

@@ -54,6 +54,9 @@ class HandlersDouble : public Handlers {
 
   // A hook whose state says so waits until it is cancelled.
   static constexpr const char* kHang = "hang";
+  // One whose state says so waits for `let_go`, deaf to cancellation.
+  static constexpr const char* kDeaf = "deaf";
+  std::atomic<bool> let_go{false};
   std::atomic<int> hooks_waiting{0};
   std::atomic<int> hooks_cancelled{0};
   std::atomic<int> subscriptions{0};
@@ -95,8 +98,7 @@ bool eventually(const std::function<bool()>& condition);
 // What a child process did: its exit code. `body` may only make system calls.
 int in_child(const std::function<int()>& body);
 
-// Connects and waits for the other end to say or close something: 0 closed, 1 still open after
-// 300 ms, else an errno above 1.
+// Connects and waits for the other end to speak or to close: 0 closed, 1 spoke, else an errno.
 int closed_at_once(const std::filesystem::path& socket);
 
 }  // namespace usher::api::test

@@ -64,6 +64,41 @@ BOOST_AUTO_TEST_CASE(a_slow_handler_is_cancelled_and_the_hook_refused_with_a_rea
   BOOST_TEST(eventually([&] { return agent.handlers.hooks_cancelled == 1; }));
 }
 
+BOOST_AUTO_TEST_CASE(a_handler_deaf_to_cancellation_holds_up_neither_the_hook_nor_the_stop) {
+  AgentDouble agent([](ServerOptions& options) {
+    options.hook_deadline = 50ms;
+    options.max_hook_calls = 1;
+  });
+  const auto answer = agent.hook_client()->hook(request_with(HandlersDouble::kDeaf));
+  BOOST_REQUIRE(answer);
+  BOOST_TEST(answer->verdict() == v1::HookResponse::VERDICT_REFUSE);
+  // It still counts: what it does goes on.
+  BOOST_TEST(!agent.hook_client()->hook(request_with("{}")));
+  BOOST_TEST(agent.stop(1s).count() < 2000);
+  agent.handlers.let_go = true;
+  BOOST_TEST(eventually([&] { return agent.handlers.hooks_waiting == 0; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_burst_of_starts_is_answered_whole) {
+  const AgentDouble agent;
+  std::vector<std::future<int>> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::async(std::launch::async, [&] {
+      int answered = 0;
+      for (int call = 0; call < 10; ++call) {
+        const auto answer = agent.hook_client()->hook(request_with("{}"));
+        answered += answer && answer->verdict() == v1::HookResponse::VERDICT_GO ? 1 : 0;
+      }
+      return answered;
+    }));
+  }
+  int answered = 0;
+  for (auto& client : clients) {
+    answered += client.get();
+  }
+  BOOST_TEST(answered == 200);
+}
+
 BOOST_AUTO_TEST_CASE(a_handler_that_throws_refuses) {
   const AgentDouble agent;
   const auto answer = agent.hook_client()->hook(request_with("throw"));

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
 
@@ -124,6 +126,17 @@ BOOST_AUTO_TEST_CASE(exit_codes_tell_failures_apart) {
   for (const auto& words : kAgentCommands) {
     BOOST_TEST(away.run(words).code == kUnreachable, named(words));
   }
+}
+
+BOOST_AUTO_TEST_CASE(without_an_agent_it_says_what_to_do) {
+  std::ostringstream out;
+  std::ostringstream err;
+  std::istringstream in;
+  const std::array<const char*, 4> words{"usherctl", "status", "--socket", "/nowhere/admin.sock"};
+  BOOST_TEST(ctl::run(words.size(), words.data(), {.out = out, .err = err, .in = in}, {}) ==
+             kUnreachable);
+  BOOST_TEST(err.str().find("/nowhere/admin.sock does not exist; start usherd") !=
+             std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(bad_command_lines_are_usage_errors_and_ask_nobody) {

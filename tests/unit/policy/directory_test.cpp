@@ -86,3 +86,12 @@ BOOST_AUTO_TEST_CASE(the_shipped_examples_are_valid) {
   }
   BOOST_TEST(result.policies.size() >= 3);
 }
+
+BOOST_AUTO_TEST_CASE(the_reference_s_example_is_valid) {
+  const auto page = read_file(TEST_SOURCE_DIR "/../docs/policy-reference.md");
+  BOOST_REQUIRE(page.has_value());
+  const std::string begin = "```toml\n";
+  const auto at = page->find(begin) + begin.size();
+  const auto p = parsed(page->substr(at, page->find("```", at) - at));
+  BOOST_TEST(p->rules.size() == 2);
+}

@@ -124,6 +124,7 @@ BOOST_AUTO_TEST_CASE(a_broken_document_gives_no_policy) {
            {"[policy]\nname = \"\xff\"\n", "not valid TOML"},
            {"[^]", "not valid TOML"},
            {"[[^a]]\n", "not valid TOML"},
+           {"\xef\xbb\xb7p=5", "not valid TOML"},
            {"", "a policy file needs policy"},
            {"", "needs [select]"},
            {"policy = 3\n[select]\nall = true\n",
