@@ -200,10 +200,12 @@ int BPF_PROG(usher_path_link, struct dentry* old, struct path* dir, struct dentr
   return check_write(new, dir->mnt);
 }
 
-/* The kernel calls it a second time with the names swapped for RENAME_EXCHANGE. */
+#define RENAME_EXCHANGE (1 << 1)
+
 SEC("lsm/path_rename")
 int BPF_PROG(usher_path_rename, struct path* old_dir, struct dentry* old, struct path* new_dir,
-             struct dentry* new) {
+             struct dentry* new, unsigned int flags) {
   if (check_source(old, old_dir->mnt)) return -EPERM;
+  if (flags & RENAME_EXCHANGE) return check_source(new, new_dir->mnt);
   return check_write(new, new_dir->mnt);
 }

@@ -112,9 +112,8 @@ BOOST_FIXTURE_TEST_CASE(every_way_to_change_a_file_is_a_write, Lsm) {
         "mkdir /etc/d", "mkfifo /etc/f", "ln -s x /etc/l", "ln /tmp/new /etc/h",
         "mv /tmp/new /etc/m", "chmod 700 /etc/plain", "chown 1 /etc/plain"}) {
     BOOST_TEST_CONTEXT(command) {
-      BOOST_TEST(shell(std::string(command) + " 2>/tmp/why || grep -q 'not permitted' /tmp/why && "
-                                              "! cat /tmp/why | grep -q xyz && [ -s /tmp/why ]") ==
-                 0);
+      const std::string script = "(" + std::string(command) + ") 2>/tmp/why; ";
+      BOOST_TEST(shell(script + "grep -q 'not permitted' /tmp/why") == 0);
     }
   }
 }
