@@ -50,6 +50,9 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   // [loop] Ends watches and timers; nothing that the adapter says has an effect from now on.
   void close();
 
+  // For an adapter that did not stop: it may call at any time to come.
+  void keep_for_ever() { self_ = shared_from_this(); }
+
  private:
   class Gate;
 
@@ -90,6 +93,7 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   bool publishing_ = true;
   std::vector<std::weak_ptr<Gate>> gates_;
 
+  std::shared_ptr<Bridge> self_;
   Watches watches_;
   std::map<std::uint64_t, Identified> questions_;
   std::map<std::uint64_t, Done> endings_;

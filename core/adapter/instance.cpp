@@ -66,7 +66,7 @@ Instance::~Instance() {
   if (state_ == State::stopping) {
     bridge_->close();
     // The adapter may call at any time to come: its host table stays where it is.
-    static_cast<void>(new std::shared_ptr<Bridge>(bridge_));
+    bridge_->keep_for_ever();
     return;
   }
   if (instance_ != nullptr) {

@@ -80,7 +80,8 @@ struct Adoption {
       ++done.adopted;
     }
     if (auto added = registry.add(std::move(entry)); !added) {
-      journal.log().error(fmt::format("cannot adopt slot {}: {}", slot.slot, added.error().message));
+      journal.log().error(
+          fmt::format("cannot adopt slot {}: {}", slot.slot, added.error().message));
     }
   }
 

@@ -13,10 +13,10 @@
 namespace usher::agent {
 
 struct Adopted {
-  std::size_t adopted = 0;       // in the kernel and recorded, running
-  std::size_t dropped = 0;       // ended while no agent ran
-  std::size_t enrolled_anew = 0; // recorded and running, but not in the kernel any more
-  std::size_t unattributed = 0;  // in the kernel, no record says who
+  std::size_t adopted = 0;        // in the kernel and recorded, running
+  std::size_t dropped = 0;        // ended while no agent ran
+  std::size_t enrolled_anew = 0;  // recorded and running, but not in the kernel any more
+  std::size_t unattributed = 0;   // in the kernel, no record says who
 };
 
 // Adopted workloads hold the profile that they have in the kernel; reapply() brings them to the

@@ -24,8 +24,8 @@ void read_duration(TomlTable& table, std::string_view key, std::chrono::millisec
   if (!value) {
     table.error(key, value.error().message);
   } else if (*value < low || *value > high) {
-    table.error(key, fmt::format("expected {}ms to {}ms, found \"{}\"", low.count(), high.count(),
-                                 *text));
+    table.error(
+        key, fmt::format("expected {}ms to {}ms, found \"{}\"", low.count(), high.count(), *text));
   } else {
     out = *value;
   }
@@ -107,8 +107,7 @@ void read_selection(TomlTable& table, Config& config) {
     return;
   }
   const auto* array = select->as_array();
-  if (array == nullptr ||
-      (!array->empty() && !array->is_homogeneous(toml::node_type::string))) {
+  if (array == nullptr || (!array->empty() && !array->is_homogeneous(toml::node_type::string))) {
     table.error("select", "expected \"auto\" or an array of adapter names");
     return;
   }

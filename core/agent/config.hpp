@@ -39,6 +39,9 @@ struct Config {
   LogFormat log_format = LogFormat::automatic;
 
   std::chrono::milliseconds hook_deadline{2000};
+
+  // Where usher-hook leaves notes of containers that started without a verdict.
+  std::filesystem::path spool() const { return run_dir / "failed-open"; }
 };
 
 // One error per problem, each "FILE:LINE:COLUMN: what is wrong, what was expected".

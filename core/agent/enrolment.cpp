@@ -42,7 +42,8 @@ asio::awaitable<v1::HookResponse> Enrolment::hook(v1::HookRequest request) {
   const auto state = identity::parse_oci_state(request.state());
   Result<> verdict;
   if (!state) {
-    verdict = fail_in("the container's state, as its runtime gave it, cannot be read", state.error());
+    verdict =
+        fail_in("the container's state, as its runtime gave it, cannot be read", state.error());
   } else if (stage == v1::HOOK_STAGE_PRESTART || stage == v1::HOOK_STAGE_CREATE_RUNTIME) {
     verdict = co_await gate(request.runtime(), *state, request.state());
   } else if (stage == v1::HOOK_STAGE_CREATE_CONTAINER || stage == v1::HOOK_STAGE_START_CONTAINER) {
@@ -57,9 +58,10 @@ asio::awaitable<v1::HookResponse> Enrolment::hook(v1::HookRequest request) {
     }
     co_return go();
   } else {
-    verdict = fail(fmt::format("this usherd knows no hook stage number {}; install the usher-hook "
-                               "that came with it",
-                               static_cast<int>(stage)));
+    verdict =
+        fail(fmt::format("this usherd knows no hook stage number {}; install the usher-hook "
+                         "that came with it",
+                         static_cast<int>(stage)));
   }
   if (verdict) {
     co_return go();
@@ -91,8 +93,9 @@ asio::awaitable<Result<>> Enrolment::gate(std::string runtime, identity::OciStat
 Result<> Enrolment::confirm(const identity::OciState& state) const {
   const auto* entry = p_.registry.by_container(state.id);
   if (entry == nullptr) {
-    return fail("it did not pass the gate at createRuntime; install the hook for createRuntime too "
-                "(usherctl runtime verify)");
+    return fail(
+        "it did not pass the gate at createRuntime; install the hook for createRuntime too "
+        "(usherctl runtime verify)");
   }
   if (entry->workload.ended) {
     return fail("its enrolment has ended because its cgroup is gone; start a new container");
@@ -107,10 +110,10 @@ Result<bool> Enrolment::already_enrolled(const identity::Identity& who,
     if (same->workload.identity.container_id == who.container_id) {
       return true;
     }
-    return fail(fmt::format("its cgroup {} is that of {} (slot {}); every container needs a cgroup "
-                            "of its own",
-                            escape(placement.cgroup_path),
-                            display_name(same->workload.identity), same->workload.slot));
+    return fail(fmt::format(
+        "its cgroup {} is that of {} (slot {}); every container needs a cgroup "
+        "of its own",
+        escape(placement.cgroup_path), display_name(same->workload.identity), same->workload.slot));
   }
   const auto* same = p_.registry.by_container(who.container_id);
   if (same == nullptr || same->workload.ended) {
@@ -137,8 +140,9 @@ Result<> Enrolment::admit(identity::Identity who, const std::string& runtime,
     return fail_in("cannot tell where it runs", placement.error());
   }
   if (placement->cgroup_id == p_.locator.own_cgroup) {
-    return fail("it shares the agent's own cgroup, which is never enrolled; give it a cgroup of "
-                "its own");
+    return fail(
+        "it shares the agent's own cgroup, which is never enrolled; give it a cgroup of "
+        "its own");
   }
   if (auto agreed = identity::agrees(who, placement->cgroup_path); !agreed) {
     return agreed;

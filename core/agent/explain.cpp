@@ -20,8 +20,8 @@ Result<policy::Operation> parse_operation(const std::string& word) {
       return static_cast<policy::Operation>(kind);
     }
   }
-  return fail(fmt::format("operation \"{}\": expected exec, read, write, connect or bind",
-                          escape(word)));
+  return fail(
+      fmt::format("operation \"{}\": expected exec, read, write, connect or bind", escape(word)));
 }
 
 // ADDRESS:PORT, [ADDRESS]:PORT.
@@ -65,7 +65,8 @@ void add_notes(const Entry& entry, const enforce::Enforcer& enforcer, v1::Explai
     out.add_notes("the node is in audit mode: nothing is denied, what would be is reported");
   }
   if (entry.profile->adopted) {
-    out.add_notes("its profile was loaded by an earlier agent; rules are named where they are known");
+    out.add_notes(
+        "its profile was loaded by an earlier agent; rules are named where they are known");
   }
   if (!entry.problem.empty()) {
     out.add_notes("an older profile is in force: " + entry.problem);
@@ -116,11 +117,10 @@ Result<v1::ExplainResponse> explain(const v1::ExplainRequest& request, const Reg
   }
   const auto& entry = *registry.by_slot(*slot);
   v1::ExplainResponse out;
-  const auto verdict =
-      entry.profile->index == 0
-          ? policy::Verdict{}
-          : policy::evaluate(enforcer.profile(entry.profile->index), enforcer.arena(),
-                             enforcer.key(), *query);
+  const auto verdict = entry.profile->index == 0
+                           ? policy::Verdict{}
+                           : policy::evaluate(enforcer.profile(entry.profile->index),
+                                              enforcer.arena(), enforcer.key(), *query);
   out.set_verdict(std::string(verdict_word(verdict.decision)));
   policy::RuleName decided;
   if (const auto* name = rules.name(verdict.rule)) {
@@ -130,8 +130,8 @@ Result<v1::ExplainResponse> explain(const v1::ExplainRequest& request, const Reg
   }
   add_notes(entry, enforcer, out);
   if (!entry.profile->adopted) {
-    for (const auto& note : policy::explain(entry.profile->rules, entry.profile->degraded, *query,
-                                            verdict, decided)) {
+    for (const auto& note :
+         policy::explain(entry.profile->rules, entry.profile->degraded, *query, verdict, decided)) {
       out.add_notes(note);
     }
   }

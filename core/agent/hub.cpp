@@ -51,7 +51,9 @@ class Hub::Subscription : public api::EventSubscription {
 Hub::Hub(asio::any_io_executor executor, std::size_t history, std::size_t queue)
     : executor_(std::move(executor)), history_limit_(history), queue_limit_(queue) {}
 
-Hub::~Hub() { close(); }
+Hub::~Hub() {
+  close();
+}
 
 void Hub::publish(const v1::Event& event) {
   history_.push_back(event);

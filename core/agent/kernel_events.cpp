@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "agent/journal.hpp"
+#include "base/escape.hpp"
 
 namespace usher::agent {
 
@@ -18,11 +19,13 @@ struct FlagName {
   std::uint32_t bit;
   const char* name;
 };
-constexpr std::array kFlags{
-    FlagName{USHER_EVENT_UNKNOWN_FILE, "unknown-file"}, FlagName{USHER_EVENT_PATH_CUT, "path-cut"},
-    FlagName{USHER_EVENT_ANONYMOUS, "anonymous"}, FlagName{USHER_EVENT_BY_REQUEST, "by-request"},
-    FlagName{USHER_EVENT_SOCKET_TYPE, "socket-type"}, FlagName{USHER_EVENT_ARGS_CUT, "args-cut"},
-    FlagName{USHER_EVENT_NODE_AUDIT, "node-audit"}};
+constexpr std::array kFlags{FlagName{USHER_EVENT_UNKNOWN_FILE, "unknown-file"},
+                            FlagName{USHER_EVENT_PATH_CUT, "path-cut"},
+                            FlagName{USHER_EVENT_ANONYMOUS, "anonymous"},
+                            FlagName{USHER_EVENT_BY_REQUEST, "by-request"},
+                            FlagName{USHER_EVENT_SOCKET_TYPE, "socket-type"},
+                            FlagName{USHER_EVENT_ARGS_CUT, "args-cut"},
+                            FlagName{USHER_EVENT_NODE_AUDIT, "node-audit"}};
 
 void name_rule(std::uint32_t rule, const RuleTable& rules, v1::Event& event) {
   if (const auto* name = rules.name(rule)) {
@@ -65,10 +68,10 @@ void add_arguments(std::string_view args, v1::Event& event) {
 
 std::string sentence(const v1::Event& event) {
   return fmt::format("{}: {} {}", event.verdict(), event.operation(),
-                     !event.path().empty()      ? event.path()
-                     : !event.address().empty() ? fmt::format("{} port {}", event.address(),
-                                                              event.port())
-                                                : "(no name)");
+                     !event.path().empty() ? escape(event.path())
+                     : !event.address().empty()
+                         ? fmt::format("{} port {}", event.address(), event.port())
+                         : "(no name)");
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ bool id_exists(const std::filesystem::path& root, std::uint64_t id) {
 
 Locator machine_locator(const std::filesystem::path& cgroup_root) {
   return {
-      .place = [cgroup_root](int pid) { return identity::place(pid, {.cgroup_root = cgroup_root}); },
+      .place =
+          [cgroup_root](int pid) { return identity::place(pid, {.cgroup_root = cgroup_root}); },
       .merged = [](const identity::OciState& state) -> Result<std::uint32_t> {
         const auto rootfs = identity::rootfs_of(state);
         if (!rootfs) {

@@ -16,7 +16,23 @@ namespace usher::agent {
 
 namespace {
 
-bool terminal() { return ::isatty(STDERR_FILENO) == 1; }
+// A message is made of words of ours and of parts that are escaped already: its backslashes stay.
+std::string shown(std::string_view message) {
+  std::string out;
+  for (std::size_t begin = 0;;) {
+    const auto end = message.find('\\', begin);
+    out += escape(message.substr(begin, end - begin));
+    if (end == message.npos) {
+      return out;
+    }
+    out += '\\';
+    begin = end + 1;
+  }
+}
+
+bool terminal() {
+  return ::isatty(STDERR_FILENO) == 1;
+}
 
 spdlog::sink_ptr stderr_sink() {
   if (terminal()) {
@@ -46,7 +62,7 @@ std::string json_line(LogLevel level, std::string_view message, const LogFields&
   line["time"] = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
                              fmt::gmtime(std::chrono::system_clock::to_time_t(now)), millis);
   line["level"] = word(level);
-  line["message"] = escape(message);
+  line["message"] = shown(message);
   for (const auto& field : fields) {
     line[std::string(field.key)] = escape(field.value);
   }
@@ -54,7 +70,7 @@ std::string json_line(LogLevel level, std::string_view message, const LogFields&
 }
 
 std::string text_line(std::string_view message, const LogFields& fields) {
-  std::string line = escape(message);
+  std::string line = shown(message);
   for (const auto& field : fields) {
     const auto value = escape(field.value);
     const bool quote = value.empty() || value.find_first_of(" =\"") != value.npos;

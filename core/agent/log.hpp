@@ -1,5 +1,6 @@
 // The agent's log: one line per entry, fields as key=value on a terminal and as JSON otherwise.
-// Every byte of a message or a value is escaped: values come from containers.
+// Values are escaped here: they may come from containers. Messages are words of ours with parts
+// that were escaped before; what is not printable in them is escaped too.
 #pragma once
 
 #include <spdlog/common.h>

@@ -76,8 +76,9 @@ int run(usher::agent::Config config) {
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app("usherd: puts a container's Kubernetes identity into the kernel and enforces policy "
-               "by it");
+  CLI::App app(
+      "usherd: puts a container's Kubernetes identity into the kernel and enforces policy "
+      "by it");
   add_options(app, arguments);
   try {
     app.parse(argc, argv);

@@ -67,9 +67,10 @@ PolicyStore::Found PolicyStore::read_directory() const {
     }
   }
   if (problem && found.directory_error.empty()) {
-    found.directory_error = system_error(
-        fmt::format("cannot read the policies in {}", options_.directory.string()), problem.value())
-        .message;
+    found.directory_error =
+        system_error(fmt::format("cannot read the policies in {}", options_.directory.string()),
+                     problem.value())
+            .message;
     found.errors.push_back(found.directory_error);
   }
   return found;
@@ -83,7 +84,7 @@ void PolicyStore::restore() {
   const auto give_up = [&](std::string_view why) {
     good_.clear();
     restore_problems_.push_back(fmt::format("the last good policies in {} cannot be used: {}",
-                                    options_.saved.string(), why));
+                                            options_.saved.string(), why));
   };
   const auto text = read_file(options_.saved, kSavedLimit);
   if (!text) {
@@ -176,8 +177,9 @@ void PolicyStore::publish() {
       }
       const auto [other, is_new] = by_name.try_emplace(item.policy->name, item.policy);
       if (!is_new) {
-        item.error += fmt::format("; its last good version gives way to the policy of that name in {}",
-                                  other->second->at.file);
+        item.error +=
+            fmt::format("; its last good version gives way to the policy of that name in {}",
+                        other->second->at.file);
         item.state = State::refused;
         item.policy = nullptr;
       }

@@ -15,7 +15,9 @@ ProfileCache::ProfileCache(enforce::Enforcer& enforcer, RuleTable& rules)
 
 ProfileCache::~ProfileCache() = default;
 
-std::size_t ProfileCache::size() const { return state_->loaded.size(); }
+std::size_t ProfileCache::size() const {
+  return state_->loaded.size();
+}
 
 ProfileHandle ProfileCache::handle(LoadedProfile profile, Key key) {
   const auto index = profile.index;
@@ -44,8 +46,8 @@ Result<ProfileHandle> ProfileCache::acquire(const policy::RuleSet& rules, std::u
       return alive;
     }
   }
-  auto image = policy::compile(rules, {enforcer_.key(), merged, enforcer_.capabilities()},
-                               rules_.ids());
+  auto image =
+      policy::compile(rules, {enforcer_.key(), merged, enforcer_.capabilities()}, rules_.ids());
   if (!image) {
     return std::unexpected(image.error());
   }

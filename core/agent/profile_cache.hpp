@@ -19,7 +19,7 @@ struct LoadedProfile {
   policy::RuleSet rules;
   std::uint32_t merged = 0;
   std::vector<std::string> degraded;  // policies that this backend carries out in audit only
-  bool adopted = false;  // loaded by an earlier agent: `rules` is not known
+  bool adopted = false;               // loaded by an earlier agent: `rules` is not known
 };
 
 // Keeps its profile in the kernel. When the last handle goes the profile is retired, unless the

@@ -40,8 +40,8 @@ Result<> Registry::add(Entry entry) {
   }
   if (!entry.workload.ended) {
     if (auto* other = by_cgroup(cgroup)) {
-      return fail(fmt::format("cgroup {} is that of {}", cgroup,
-                              display_name(other->workload.identity)));
+      return fail(
+          fmt::format("cgroup {} is that of {}", cgroup, display_name(other->workload.identity)));
     }
     if (auto* other = by_container(id); other != nullptr && !other->workload.ended) {
       return fail(fmt::format("container {} is enrolled in slot {} and has not ended", escape(id),
@@ -133,8 +133,7 @@ Result<std::uint32_t> Registry::find(std::string_view word) const {
       names += fmt::format("{}{} (slot {})", names.empty() ? "" : ", ",
                            display_name(entries_.at(slot).workload.identity), slot);
     }
-    return fail(fmt::format("\"{}\" fits more than one workload: {}", escape(word), names),
-                EINVAL);
+    return fail(fmt::format("\"{}\" fits more than one workload: {}", escape(word), names), EINVAL);
   }
   return hits.front();
 }

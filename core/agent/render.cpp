@@ -13,8 +13,8 @@ const char* state_word(const identity::Workload& workload) {
 void add_policies(const Entry& entry, v1::Workload& out) {
   for (const auto& policy : entry.profile->rules.policies) {
     out.add_policies(policy->name);
-    const bool degraded = std::ranges::find(entry.profile->degraded, policy->name) !=
-                          entry.profile->degraded.end();
+    const bool degraded =
+        std::ranges::find(entry.profile->degraded, policy->name) != entry.profile->degraded.end();
     if (policy->mode == policy::Mode::audit || degraded) {
       out.add_audited(policy->name);
     } else if (!entry.workload.released) {

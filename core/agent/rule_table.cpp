@@ -70,9 +70,10 @@ Result<> RuleTable::parse(const std::string& text) {
     }
     auto parsed = parse_line(std::string_view(text).substr(begin, end - begin));
     if (!parsed) {
-      return fail(fmt::format("{}:{}: {}; the file is written by usherd alone: if nothing is "
-                              "pinned (usherd --teardown) it can be removed",
-                              file_.string(), number, parsed.error().message));
+      return fail(
+          fmt::format("{}:{}: {}; the file is written by usherd alone: if nothing is "
+                      "pinned (usherd --teardown) it can be removed",
+                      file_.string(), number, parsed.error().message));
     }
     numbers_[{parsed->name.policy, parsed->name.rule}] = parsed->number;
     next_ = std::max(next_, parsed->number + 1);

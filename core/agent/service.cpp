@@ -18,7 +18,9 @@ namespace usher::agent {
 
 namespace {
 
-const char* mode_word(bool audit) { return audit ? "audit" : "enforce"; }
+const char* mode_word(bool audit) {
+  return audit ? "audit" : "enforce";
+}
 
 constexpr std::array kCounters{"events_dropped", "rate_table_full", "storage_failed",
                                "files_unknown",  "armed",           "disagreed"};

@@ -21,13 +21,15 @@ void ServiceManager::ready(const std::string& status) {
 void ServiceManager::reloading() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
-  const auto text = fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
-                                static_cast<std::int64_t>(now.tv_sec) * 1'000'000 +
-                                    now.tv_nsec / 1000);
+  const auto text =
+      fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
+                  static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000);
   ::sd_notify(0, text.c_str());
 }
 
-void ServiceManager::stopping() { ::sd_notify(0, "STOPPING=1"); }
+void ServiceManager::stopping() {
+  ::sd_notify(0, "STOPPING=1");
+}
 
 void ServiceManager::keep_alive() {
   if (interval_.count() == 0) {

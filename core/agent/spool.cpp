@@ -47,7 +47,7 @@ Result<v1::Event> parse_note(const std::string& text) {
   event.set_message(fmt::format(
       "a container of runtime {} went on at {} ({}) without this agent's verdict and is not "
       "enrolled: {}; restart it to enrol it",
-      member(note, "runtime"), member(note, "stage"), member(note, "time"),
+      escape(member(note, "runtime")), escape(member(note, "stage")), escape(member(note, "time")),
       member(note, "reason")));
   return event;
 }

@@ -9,7 +9,7 @@
 
 namespace usher::agent {
 
-constexpr std::size_t kSpoolFiles = 1000;         // read in one pass
+constexpr std::size_t kSpoolFiles = 1000;  // read in one pass
 constexpr std::size_t kSpoolFileBytes = 64U << 10;
 
 // How many starts were reported. What cannot be read is removed too, with a warning: the directory

@@ -111,9 +111,9 @@ std::optional<std::string> TomlTable::one_of(std::string_view key,
   auto value = text(key);
   if (value && std::ranges::find(choices, std::string_view(*value)) == choices.end()) {
     const auto near = near_miss(*value, choices);
-    error(key, fmt::format("expected one of {}, found \"{}\"{}", join_quoted(choices),
-                           escape(*value),
-                           near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
+    error(key,
+          fmt::format("expected one of {}, found \"{}\"{}", join_quoted(choices), escape(*value),
+                      near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
     return std::nullopt;
   }
   return value;
@@ -157,10 +157,10 @@ void TomlTable::finish(const std::function<bool(std::string_view, const toml::no
       continue;
     }
     const auto near = near_miss(key.str(), known_);
-    errors_.add(key.source(), fmt::format("unknown key \"{}\" in {}{}", escape(key.str()), name_,
-                                          near.empty()
-                                              ? fmt::format("; it knows {}", join_quoted(known_))
-                                              : fmt::format("; did you mean \"{}\"?", near)));
+    errors_.add(key.source(),
+                fmt::format("unknown key \"{}\" in {}{}", escape(key.str()), name_,
+                            near.empty() ? fmt::format("; it knows {}", join_quoted(known_))
+                                         : fmt::format("; did you mean \"{}\"?", near)));
   }
 }
 

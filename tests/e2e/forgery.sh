@@ -18,7 +18,7 @@ paths = ["/denied/"]
 action = "deny"
 T
 agent_start || { not_ok "the agent starts"; finish; }
-rt=$(runtimes | tail -1)
+rt=$(basename "$(telling)")
 probe=/usr/bin/probe
 
 # 1. Another runtime's keys change nothing.

@@ -56,7 +56,7 @@ wait_for() {
 }
 
 finish() {
-  [ "$FAILURES" -eq 0 ] || tail -n 30 "$W/usherd.log" 2>/dev/null | sed 's/^/# usherd: /'
+  [ "$FAILURES" -eq 0 ] || tail -n 12 "$W/usherd.log" 2>/dev/null | cut -c1-240 | sed 's/^/# usherd: /'
   exit $((FAILURES > 0))
 }
 
@@ -233,6 +233,10 @@ exec_in() { # exec_in RUNTIME NAME ARG…
 }
 
 delete() { "$1" --root "$W/state.$1" delete -f "$2" >/dev/null 2>&1; }
+
+# The runtime that shows its user what a failing hook said (crun 1.8 keeps it to itself; the hook
+# writes to the system log as well).
+telling() { command -v runc || runtimes | tail -1; }
 
 # The runtimes that are here; each test runs with every one of them.
 runtimes() {

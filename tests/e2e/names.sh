@@ -50,8 +50,8 @@ for image in "$W/rootfs" "$merged"; do
   cp "$image/usr/bin/probe" "$image/opt/tools/bad"
   cp "$image/usr/bin/probe" "$image/opt/tools/good"
   cp "$image/usr/bin/probe" "$image/usr/bin/python3.11"
-  printf '#!/bin/dash mark\n' >"$image/data/script"
-  printf '#!/usr/bin/probe mark\n' >"$image/data/good-script"
+  printf '#!/bin/dash script\n' >"$image/data/script"
+  printf '#!/usr/bin/probe script\n' >"$image/data/good-script"
   chmod +x "$image/data/script" "$image/data/good-script"
 done
 

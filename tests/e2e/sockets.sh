@@ -49,7 +49,6 @@ rt=$(runtimes | tail -1)
 probe=/usr/bin/probe
 bundle sock payments sock main -- $probe sleep
 bundle strict strict strict main -- $probe sleep
-check "the containers run" sh -c "true"
 run_detached "$rt" sock || not_ok "sock runs"
 run_detached "$rt" strict || not_ok "strict runs"
 # lo up and routes inside, so that what is allowed goes somewhere.
@@ -87,14 +86,18 @@ is 0 "a unix socket" unix /tmp/none
 is 1 "MPTCP" socket 2 1 262
 is 1 "a raw socket" socket 2 3 1
 is 1 "a packet socket" socket 17 3 768
-is 1 "vsock" socket 40 1 0
+if [ "$BACKEND" = lsm ]; then
+  is 1 "vsock" socket 40 1 0
+else
+  skip_part "vsock: cgroup programs see the creation of IPv4 and IPv6 sockets only"
+fi
 is 0 "netlink" socket 16 3 0
 c=strict
 is 0 "allow-list: what it names" connect 4 tcp 10.9.2.3 443
 is 1 "allow-list: another port" connect 4 tcp 10.9.2.3 80
 is 1 "allow-list: another protocol" connect 4 udp 10.9.2.3 443
 is 1 "allow-list: another address" connect 4 tcp 10.8.0.1 443
-[ "$BACKEND" = lsm ] && is 1 "TCP fast open to a denied address" sendto 4 tcp 10.8.0.1 80
+[ "$BACKEND" != lsm ] || is 1 "TCP fast open to a denied address" sendto 4 tcp 10.8.0.1 80
 check "an event names policy and rule" sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' events --history 200 --json | grep -q 'no-block'"
 delete "$rt" sock
 delete "$rt" strict

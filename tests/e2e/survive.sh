@@ -33,10 +33,11 @@ check "allowed with the agent killed" allowed killed-allowed
 
 # A container that starts now gets the configured answer: fail closed.
 HOOK_TIMEOUT=500 bundle closed payments closed main -- /usr/bin/probe mark /marks/closed
-run "$rt" closed
+teller=$(basename "$(telling)")
+run "$teller" closed
 check "a new container does not start while the agent is away" test ! -e "$W/marks/closed"
 check "and its user is told why" grep -q "usher-hook:" "$W/out/closed"
-delete "$rt" closed
+delete "$teller" closed
 HOOK_EXTRA="--fail open" HOOK_TIMEOUT=500 bundle open payments open main -- /usr/bin/probe mark /marks/open
 check "with --fail open it starts" run "$rt" open
 delete "$rt" open

@@ -300,7 +300,7 @@ static int do_talk(const char* path) {
 
 static int usage(void) {
   fputs(
-      "usage: probe mark FILE | sleep | open PATH r|w|c|rw|trunc | thread PATH MODE | uring PATH MODE |\n"
+      "usage: probe mark FILE | script SCRIPT FILE | sleep | open PATH r|w|c|rw|trunc | thread PATH MODE | uring PATH MODE |\n"
       "  handle PATH MODE | exec PROGRAM… | memfd PROGRAM… | unlink P | rmdir P | mkdir P | rename A B |\n"
       "  link A B | symlink A B | chmod P | truncate P | deep DIR LEVELS MODE | chroot DIR CMD… |\n"
       "  userns-bind SRC DST CMD… | overlay LOWER SCRATCH CMD… | pivot ROOT CMD… |\n"
@@ -330,6 +330,8 @@ int main(int argc, char** argv) {
   if (strcmp(c, "unix") == 0) return do_unix(rest[0]);
   if (strcmp(c, "talk") == 0) return do_talk(rest[0]);
   if (n < 2) return usage();
+  /* As a script's interpreter: "#!probe script" is run as `probe script SCRIPT FILE`. */
+  if (strcmp(c, "script") == 0) return open(rest[1], O_CREAT | O_WRONLY, 0644) < 0 ? 2 : 0;
   if (strcmp(c, "open") == 0) return do_open(rest[0], rest[1]);
   if (strcmp(c, "thread") == 0) return do_thread(rest[0], rest[1]);
   if (strcmp(c, "uring") == 0) return do_uring(rest[0], rest[1]);

@@ -46,20 +46,21 @@ BOOST_AUTO_TEST_CASE(the_shipped_file_is_good_and_says_the_defaults) {
 }
 
 BOOST_AUTO_TEST_CASE(sockets_follow_run_dir_unless_given) {
-  const auto config = parse_config("[agent]\nrun_dir = \"/tmp/u\"\nadmin_socket = \"/a.sock\"", "f");
+  const auto config =
+      parse_config("[agent]\nrun_dir = \"/tmp/u\"\nadmin_socket = \"/a.sock\"", "f");
   BOOST_TEST(config.config.hook_socket == "/tmp/u/hook.sock");
   BOOST_TEST(config.config.admin_socket == "/a.sock");
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_key_is_an_error_with_the_nearest_name) {
-  expect_error("[enforcement]\nbackend = \"lsm\"\nevnt_burst = 3", "usher.toml:3:1:",
-               "did you mean \"event_burst\"?");
+  expect_error("[enforcement]\nbackend = \"lsm\"\nevnt_burst = 3",
+               "usher.toml:3:1:", "did you mean \"event_burst\"?");
   expect_error("[polices]\n", "usher.toml:1:", "did you mean \"policies\"?");
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_type_is_an_error_that_says_both_types) {
-  expect_error("[policies]\nallow_empty = \"yes\"", "usher.toml:2:15:",
-               "expected true or false, found a string");
+  expect_error("[policies]\nallow_empty = \"yes\"",
+               "usher.toml:2:15:", "expected true or false, found a string");
   expect_error("agent = 3", "usher.toml:1:9:", "expected a table, found an integer");
   expect_error("[adapters]\nselect = [1]", "usher.toml:2:10:", "array of adapter names");
 }

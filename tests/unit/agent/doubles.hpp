@@ -233,9 +233,8 @@ struct World {
                       R"(","status":"creating","bundle":"/b")" +
                       (pid == 0 ? "" : ",\"pid\":" + std::to_string(pid)) + "}");
     v1::HookResponse answer;
-    asio::co_spawn(loop, enrolment.hook(request), [&](std::exception_ptr, v1::HookResponse got) {
-      answer = std::move(got);
-    });
+    asio::co_spawn(loop, enrolment.hook(request),
+                   [&](std::exception_ptr, v1::HookResponse got) { answer = std::move(got); });
     loop.restart();
     while (answer.verdict() == v1::HookResponse::VERDICT_UNSPECIFIED && loop.run_one() != 0) {
     }

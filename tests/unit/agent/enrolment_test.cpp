@@ -76,8 +76,8 @@ BOOST_AUTO_TEST_CASE(refusals_say_what_is_wrong) {
   BOOST_TEST(refused_with(hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c1", 0), "names no pid"));
   BOOST_TEST(refused_with(hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c1", 99), "process 99 is gone"));
   BOOST_TEST(refused_with(hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c9", 100), "does not know it"));
-  BOOST_TEST(refused_with(hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c1", 100, "docker"),
-                          "runtime \"docker\""));
+  BOOST_TEST(
+      refused_with(hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c1", 100, "docker"), "runtime \"docker\""));
   v1::HookRequest bad;
   bad.set_stage(v1::HOOK_STAGE_CREATE_RUNTIME);
   bad.set_state("{");
@@ -134,8 +134,7 @@ BOOST_AUTO_TEST_CASE(confirming_stages_need_the_gate) {
 BOOST_AUTO_TEST_CASE(poststop_never_ends_what_still_has_its_cgroup) {
   container("c1", 100, 50);
   BOOST_TEST(gate("c1", 100));
-  BOOST_TEST((hook(v1::HOOK_STAGE_POSTSTART, "c1", 100).verdict() ==
-              v1::HookResponse::VERDICT_GO));
+  BOOST_TEST((hook(v1::HOOK_STAGE_POSTSTART, "c1", 100).verdict() == v1::HookResponse::VERDICT_GO));
   BOOST_TEST(registry.by_container("c1")->started);
   hook(v1::HOOK_STAGE_POSTSTOP, "c1", 0);
   BOOST_TEST(!registry.by_container("c1")->workload.ended);

@@ -36,9 +36,8 @@ struct EventWorld : World {
 
   Result<v1::Event> next(api::EventSubscription& subscription) {
     Result<v1::Event> out = fail("not answered");
-    asio::co_spawn(loop, subscription.next(), [&](std::exception_ptr, Result<v1::Event> got) {
-      out = std::move(got);
-    });
+    asio::co_spawn(loop, subscription.next(),
+                   [&](std::exception_ptr, Result<v1::Event> got) { out = std::move(got); });
     loop.restart();
     loop.run();
     return out;
@@ -96,7 +95,9 @@ BOOST_AUTO_TEST_CASE(container_bytes_reach_the_log_escaped) {
   put("/tmp/\x1b[31m\n\xff", "");
   journal.publish(decode());
   BOOST_TEST(log_text.str().find("\x1b") == std::string::npos);
-  BOOST_TEST(log_text.str().find("\\\\x1b[31m") != std::string::npos);
+  BOOST_TEST(log_text.str().find("exec /tmp/\\\\x1b[31m\\\\x0a\\\\xff\"") != std::string::npos);
+  BOOST_TEST(log_text.str().find("\"path\":\"/tmp/\\\\x1b[31m\\\\x0a\\\\xff\"") !=
+             std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_follower_gets_history_then_what_comes_then_the_end) {
