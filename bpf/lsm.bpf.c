@@ -209,3 +209,31 @@ int BPF_PROG(usher_path_rename, struct path* old_dir, struct dentry* old, struct
   if (flags & RENAME_EXCHANGE) return check_source(new, new_dir->mnt);
   return check_write(new, new_dir->mnt);
 }
+
+/* ---- mounts ----------------------------------------------------------------------------------- */
+
+static __always_inline int check_mount_point(struct path* path) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct usher_task* t = identity_of(task);
+  if (!t) return 0;
+  struct usher_scratch* s = scratch_of(task);
+  if (!s) return answer(usher_check_bare(t, USHER_WRITE));
+  s->walk.dentry = (u64)path->dentry;
+  s->walk.mount = (u64)path->mnt;
+  return answer(usher_check_mount_point(s, t));
+}
+
+#define MS_REMOUNT 32ul
+#define MS_PROPAGATION (1ul << 17 | 1ul << 18 | 1ul << 19 | 1ul << 20)
+
+SEC("lsm/sb_mount")
+int BPF_PROG(usher_sb_mount, const char* source, struct path* path, const char* type,
+             unsigned long flags) {
+  if (flags & (MS_REMOUNT | MS_PROPAGATION)) return 0;
+  return check_mount_point(path);
+}
+
+SEC("lsm/move_mount")
+int BPF_PROG(usher_move_mount, struct path* from, struct path* to) {
+  return check_mount_point(to);
+}
