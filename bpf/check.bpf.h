@@ -135,6 +135,30 @@ __noinline u32 usher_check_source(struct usher_scratch* s, struct usher_task* t,
   return usher_settle_path(s, t->workload, DECISION(USHER_DENIED, rule), USHER_WRITE, 0);
 }
 
+/* The rule of `kind` that speaks of name[RESOLVED], of something below it or of a directory above. */
+__noinline u32 usher_place_rule(struct usher_scratch* s, u32 profile, u32 kind) {
+  const struct usher_profile* p = profile_of(profile);
+  if (!s || !p) return 0;
+  if (!(kind_of(p, kind)->flags & USHER_KIND_DENIES)) return 0;
+  if (!usher_is_node(s, profile, kind) && !usher_match(s, profile, kind, USHER_SET_RESOLVED))
+    return 0;
+  return usher_denying_rule(profile, kind);
+}
+
+/* May something be mounted at walk.dentry, walk.mount? Not over what rules speak of: files of
+ * another file system would take ruled names, those of an allow-list too. 1: refuse. */
+__noinline u32 usher_check_mount_point(struct usher_scratch* s, struct usher_task* t) {
+  if (!s || !t) return 0;
+  if (usher_name_path(s, t->workload, USHER_SET_RESOLVED) != USHER_NAME_KNOWN) return 0;
+  struct usher_workload* w = judged_workload(t->workload);
+  if (!w) return 0;
+  u32 rule = usher_place_rule(s, w->profile, USHER_EXEC);
+  if (!rule) rule = usher_place_rule(s, w->profile, USHER_READ);
+  if (!rule) rule = usher_place_rule(s, w->profile, USHER_WRITE);
+  if (!rule) return 0;
+  return usher_settle_path(s, t->workload, DECISION(USHER_DENIED, rule), USHER_WRITE, 0);
+}
+
 /* The user-space argv of the exec system call that the current task is in; 0: not known. */
 static __always_inline u64 exec_argv(struct task_struct* task) {
 #ifdef __TARGET_ARCH_x86

@@ -200,10 +200,40 @@ int BPF_PROG(usher_path_link, struct dentry* old, struct path* dir, struct dentr
   return check_write(new, dir->mnt);
 }
 
-/* The kernel calls it a second time with the names swapped for RENAME_EXCHANGE. */
+#define RENAME_EXCHANGE (1 << 1)
+
 SEC("lsm/path_rename")
 int BPF_PROG(usher_path_rename, struct path* old_dir, struct dentry* old, struct path* new_dir,
-             struct dentry* new) {
+             struct dentry* new, unsigned int flags) {
   if (check_source(old, old_dir->mnt)) return -EPERM;
+  if (flags & RENAME_EXCHANGE) return check_source(new, new_dir->mnt);
   return check_write(new, new_dir->mnt);
+}
+
+/* ---- mounts ----------------------------------------------------------------------------------- */
+
+static __always_inline int check_mount_point(struct path* path) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct usher_task* t = identity_of(task);
+  if (!t) return 0;
+  struct usher_scratch* s = scratch_of(task);
+  if (!s) return answer(usher_check_bare(t, USHER_WRITE));
+  s->walk.dentry = (u64)path->dentry;
+  s->walk.mount = (u64)path->mnt;
+  return answer(usher_check_mount_point(s, t));
+}
+
+#define MS_REMOUNT 32ul
+#define MS_PROPAGATION (1ul << 17 | 1ul << 18 | 1ul << 19 | 1ul << 20)
+
+SEC("lsm/sb_mount")
+int BPF_PROG(usher_sb_mount, const char* source, struct path* path, const char* type,
+             unsigned long flags) {
+  if (flags & (MS_REMOUNT | MS_PROPAGATION)) return 0;
+  return check_mount_point(path);
+}
+
+SEC("lsm/move_mount")
+int BPF_PROG(usher_move_mount, struct path* from, struct path* to) {
+  return check_mount_point(to);
 }

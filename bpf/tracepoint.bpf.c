@@ -23,14 +23,17 @@ static __always_inline struct usher_task* identity_of(struct task_struct* task) 
   return index ? give_identity(task, index, 0) : 0;
 }
 
+static __always_inline void remember_tid(u32 tid, u32 index) {
+  if (bpf_map_update_elem(&tids, &tid, &index, BPF_ANY)) count(USHER_COUNT_STORAGE_FAILED);
+}
+
 SEC("tp_btf/task_newtask")
 int BPF_PROG(usher_task_newtask, struct task_struct* child, unsigned long clone_flags) {
   struct task_struct* parent = bpf_get_current_task_btf();
   struct usher_task* t = identity_of(parent);
   u32 index = t ? t->workload : workload_of_tid(parent->pid);
-  u32 tid = child->pid;
   if (!index) return 0;
-  bpf_map_update_elem(&tids, &tid, &index, BPF_ANY);
+  remember_tid(child->pid, index);
   if (t) hand_down(t, child);
   return 0;
 }
@@ -65,7 +68,7 @@ int BPF_PROG(usher_process_exec, struct task_struct* task, int old_pid,
       if (usher_settle_peer(0, index, d, USHER_EXEC, 0) == USHER_KILLED) bpf_send_signal(SIGKILL);
       return 0;
     }
-    bpf_map_update_elem(&tids, &tid, &index, BPF_ANY);
+    remember_tid(tid, index);
     if (armed == ARM_FIRST) report_armed(index);
     t = bpf_task_storage_get(&tasks, task, 0, 0);
     if (!t) {
@@ -74,8 +77,7 @@ int BPF_PROG(usher_process_exec, struct task_struct* task, int old_pid,
     }
   } else if (tid != old_tid) {
     /* a thread that was not the leader has taken the leader's id */
-    u32 index = t->workload;
-    bpf_map_update_elem(&tids, &tid, &index, BPF_ANY);
+    remember_tid(tid, t->workload);
     bpf_map_delete_elem(&tids, &old_tid);
   }
   struct usher_scratch* s = scratch_of(task);

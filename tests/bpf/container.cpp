@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,15 @@ fs::path make_directory(const fs::path& pattern) {
   return name;
 }
 
+// As runtimes do it: a mount namespace whose root is the directory. (A chroot would not do: from one
+// no user namespace can be made.)
+bool enter(const fs::path& root) {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount(root.c_str(), root.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0 &&
+         ::chdir(root.c_str()) == 0 && ::syscall(SYS_pivot_root, ".", ".") == 0 &&
+         ::umount2(".", MNT_DETACH) == 0 && ::chdir("/") == 0;
+}
+
 fs::path probe_program() {
   return fs::read_symlink("/proc/self/exe").parent_path() / "container_probe";
 }
@@ -70,14 +80,14 @@ Container::Container(const std::string& backend)
   root_ = scratch_ / "root";
   const fs::path bpffs = scratch_ / "bpf";
   fs::create_directories(bpffs);
-  for (const char* directory : {"bin", "etc/keys", "tmp", "data/a/b", "work/u", "work/w", "proc"}) {
+  for (const char* directory : {"bin", "etc/keys", "tmp", "data/a/b", "work/u", "work/w", "proc", "dev"}) {
     fs::create_directories(root_ / directory);
   }
   fs::copy_file("/bin/busybox", root_ / "bin/busybox");
-  fs::copy_file("/bin/busybox", root_ / "bin/denied");
+  fs::copy_file(probe_program(), root_ / "bin/denied");
   fs::copy_file(probe_program(), root_ / "bin/probe");
   fs::create_symlink("busybox", root_ / "bin/sh");
-  for (const char* file : {"etc/secret", "etc/plain", "etc/keys/one", "data/a/b/file"}) {
+  for (const char* file : {"dev/null", "etc/secret", "etc/plain", "etc/keys/one", "data/a/b/file"}) {
     std::ofstream(root_ / file) << "text\n";
   }
   if (::mount("bpf", bpffs.c_str(), "bpf", 0, nullptr) != 0 ||
@@ -151,7 +161,7 @@ int Container::run(const std::vector<std::string>& arguments) const {
   const pid_t pid = ::fork();
   if (pid == 0) {
     const int fd = ::open(procs.c_str(), O_WRONLY | O_CLOEXEC);
-    if (fd >= 0 && ::write(fd, "0", 1) == 1 && ::chroot(root_.c_str()) == 0 && ::chdir("/") == 0) {
+    if (fd >= 0 && ::write(fd, "0", 1) == 1 && enter(root_)) {
       ::execv(argv[0], argv.data());
     }
     ::_exit(errno == EPERM ? 126 : 127);

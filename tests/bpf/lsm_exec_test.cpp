@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_SUITE(lsm_exec, *boost::unit_test::precondition(usher::test::tak
 
 BOOST_FIXTURE_TEST_CASE(the_entrypoint_itself_is_judged, Lsm) {
   enforce(deny_exec("\"/bin/denied\""));
-  BOOST_TEST(run({"/bin/denied", "true"}) == 126);
+  BOOST_TEST(run({"/bin/denied", "nothing"}) == 126);
   BOOST_TEST(probe({"nothing"}) == 0);
 }
 
@@ -46,18 +46,18 @@ BOOST_FIXTURE_TEST_CASE(a_program_is_known_by_the_name_asked_for_and_by_its_own,
 }
 
 BOOST_FIXTURE_TEST_CASE(relative_names_and_interpreters_are_judged, Lsm) {
-  std::ofstream(root() / "tmp/script") << "#!/bin/denied true\n";
+  std::ofstream(root() / "tmp/script") << "#!/bin/denied nothing\n";
   std::filesystem::permissions(root() / "tmp/script", std::filesystem::perms::all);
   enforce(deny_exec("\"/bin/denied\", \"*/nc\""));
   BOOST_TEST(probe({"exec", "/tmp/script"}) == EPERM);
-  BOOST_TEST(shell("cd /bin; exec ./denied true") == 126);
-  BOOST_TEST(shell("cd /tmp; exec ../bin/denied true") == 126);
+  BOOST_TEST(shell("cd /bin; exec ./denied nothing") == 126);
+  BOOST_TEST(shell("cd /tmp; exec ../bin/denied nothing") == 126);
   BOOST_TEST(shell("cp /bin/probe /tmp/nc; exec /tmp/nc nothing") == 126);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_kill_rule_ends_the_task, Lsm) {
   enforce(deny_exec("\"/bin/denied\"", "", "kill"));
-  BOOST_TEST(run({"/bin/denied", "true"}) == kKilled);
+  BOOST_TEST(run({"/bin/denied", "nothing"}) == kKilled);
   BOOST_TEST(probe({"nothing"}) == 0);
 }
 
@@ -86,21 +86,21 @@ BOOST_FIXTURE_TEST_CASE(from_asks_for_the_program_that_acts, Lsm) {
 BOOST_FIXTURE_TEST_CASE(from_is_the_old_program_during_an_exec_and_a_failed_one_changes_nothing,
                         Lsm) {
   enforce(deny_exec("\"/bin/denied\"", "from = [\"/bin/probe\"]\n"));
-  BOOST_TEST(run({"/bin/denied", "true"}) == 0);
-  BOOST_TEST(probe({"exec", "/bin/denied", "true"}) == EPERM);
+  BOOST_TEST(run({"/bin/denied", "nothing"}) == 0);
+  BOOST_TEST(probe({"exec", "/bin/denied", "nothing"}) == EPERM);
   BOOST_TEST(shell("exec /bin/busybox true") == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(identity_sticks_when_the_task_leaves_the_cgroup, Lsm) {
   enforce(deny_exec("\"/bin/denied\""));
   BOOST_TEST(shell("mkdir /tmp/cg && /bin/busybox mount -t cgroup2 none /tmp/cg && "
-                   "echo 0 > /tmp/cg/cgroup.procs && exec /bin/denied true") == 126);
+                   "echo 0 > /tmp/cg/cgroup.procs && exec /bin/denied nothing") == 126);
 }
 
 BOOST_FIXTURE_TEST_CASE(in_audit_mode_it_runs_and_is_told, Lsm) {
   enforce(deny_exec("\"/bin/denied\""));
   BOOST_REQUIRE(enforcer().set_audit(true).has_value());
-  BOOST_TEST(run({"/bin/denied", "true"}) == 0);
+  BOOST_TEST(run({"/bin/denied", "nothing"}) == 0);
   const auto seen = events();
   BOOST_REQUIRE(!seen.empty());
   BOOST_TEST(seen[0].verdict == USHER_WOULD_DENY);

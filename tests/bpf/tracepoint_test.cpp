@@ -24,17 +24,17 @@ BOOST_AUTO_TEST_SUITE(tracepoint, *boost::unit_test::precondition(usher::test::t
 BOOST_FIXTURE_TEST_CASE(a_denied_program_dies_before_its_first_instruction, Tracepoint) {
   enforce(kPrograms);
   for (int i = 0; i < 50; ++i) {
-    BOOST_REQUIRE(run({"/bin/denied", "touch", "/tmp/mark"}) == kKilled);
+    BOOST_REQUIRE(run({"/bin/denied", "write", "/tmp/mark"}) == kKilled);
   }
   BOOST_TEST(!std::filesystem::exists(root() / "tmp/mark"));
   BOOST_TEST(probe({"nothing"}) == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(children_and_relative_names_and_interpreters_are_judged, Tracepoint) {
-  std::ofstream(root() / "tmp/script") << "#!/bin/denied true\n";
+  std::ofstream(root() / "tmp/script") << "#!/bin/denied nothing\n";
   std::filesystem::permissions(root() / "tmp/script", std::filesystem::perms::all);
   enforce(kPrograms);
-  BOOST_TEST(shell("cd /bin; ./denied true; exit $?") == 137);
+  BOOST_TEST(shell("cd /bin; ./denied nothing; exit $?") == 137);
   BOOST_TEST(shell("/tmp/script; exit $?") == 137);
   BOOST_TEST(shell("cp /bin/probe /tmp/nc; /tmp/nc nothing; exit $?") == 137);
   BOOST_TEST(shell("/bin/probe nothing") == 0);
