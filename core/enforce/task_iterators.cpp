@@ -58,7 +58,9 @@ Result<std::vector<Record>> TaskIterators::read(const Link& link, const char* wh
         fmt::format("{} wrote {} bytes, which is no number of whole records", what, bytes->size()));
   }
   std::vector<Record> records(bytes->size() / sizeof(Record));
-  std::memcpy(records.data(), bytes->data(), bytes->size());
+  if (!records.empty()) {  // an empty vector's data is null, which memcpy may not be given
+    std::memcpy(records.data(), bytes->data(), bytes->size());
+  }
   return records;
 }
 
