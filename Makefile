@@ -1,5 +1,5 @@
 # Thin entry points; what they do is in scripts/, tests/run and bench/run. `make help` lists them.
-prefix ?= /usr/local
+prefix ?= /usr
 DESTDIR ?=
 
 .DEFAULT_GOAL := help
@@ -24,7 +24,7 @@ test: setup ## build and run every test (as root); ends with "N passed, N failed
 bench: build ## measure what the design promises; one line a figure
 	@USHER_BUILD=$(CURDIR)/build/release bench/run
 
-install: ## install build/release to DESTDIR and prefix (default /usr/local)
+install: ## install build/release to DESTDIR and prefix (default /usr)
 	@scripts/install "$(prefix)" "$(DESTDIR)"
 
 clean: ## remove the build folder (kernels and images of the VM lab too)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* The verdict as a function of a query: what the tests and `usherctl explain --kernel` run. */
+/* The verdict as a function of a query: what the tests run against the evaluator. */
 #include "program.bpf.h"
 #include "socket.bpf.h"
 #include "text.bpf.h"

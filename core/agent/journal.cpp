@@ -39,6 +39,8 @@ LogFields fields_of(const v1::Event& event) {
   text("pod", event.pod_name());
   text("container", event.container_name());
   text("container_id", event.container_id());
+  text("pod_uid", event.pod_uid());
+  text("image", event.image());
   text("policy", event.policy());
   text("rule", event.rule());
   text("operation", event.operation());

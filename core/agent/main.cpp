@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "agent/agent.hpp"
@@ -41,6 +42,11 @@ int teardown(const usher::agent::Config& config, bool yes) {
   if (!lock) {
     std::cerr << "usherd: " << lock.error().message << "\n";
     return kFailed;
+  }
+  std::error_code unknown;
+  if (!std::filesystem::exists(config.pins, unknown) && !unknown) {
+    std::cout << "nothing is pinned: there is no " << config.pins.string() << "\n";
+    return 0;
   }
   if (!yes) {
     std::cout << "This ends enforcement for every workload on this node, those that run included ("
@@ -89,6 +95,10 @@ int main(int argc, char** argv) {
   if (!errors.empty()) {
     for (const auto& error : errors) {
       std::cerr << error << "\n";
+    }
+    if (arguments.teardown) {
+      std::cerr << "usherd: --teardown reads only run_dir and [enforcement] pins; where these are "
+                   "the defaults, --config /dev/null will do\n";
     }
     return kBadInput;
   }

@@ -103,7 +103,11 @@ void PolicyStore::restore() {
       restore_problems_.push_back(fmt::format(
           "the last good version of {} in {} cannot be used{}", escape(file),
           options_.saved.string(), loaded.errors.empty() ? "" : ": " + loaded.errors[0].text()));
-    } else if (admit_(*loaded.policies.front())) {
+    } else if (auto admitted = admit_(*loaded.policies.front()); !admitted) {
+      restore_problems_.push_back(
+          fmt::format("the last good version of {} in {} cannot be used: {}", escape(file),
+                      options_.saved.string(), admitted.error().message));
+    } else {
       good_[file] = loaded.policies.front();
     }
   }

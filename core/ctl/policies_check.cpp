@@ -9,6 +9,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "ctl/show.hpp"
+#include "policy/check.hpp"
 #include "policy/compile.hpp"
 #include "policy/load.hpp"
 
@@ -118,6 +119,7 @@ int check_policies(const std::vector<std::filesystem::path>& files, const std::s
     append(all, policy::parse_policy(*text, file.native()));
   }
   refuse_double_names(all);
+  std::ranges::move(policy::check_set({all.policies}), std::back_inserter(all.warnings));
   try_compiler(all, backend == "tracepoint" ? policy::tracepoint_capabilities()
                                             : policy::lsm_capabilities());
   if (terminal.json) {

@@ -48,7 +48,7 @@ Result<std::filesystem::path> find_cgroup_root(std::string_view mountinfo) {
   }
   return fail(
       "no cgroup2 file system is mounted whole: mount one (mount -t cgroup2 none "
-      "/sys/fs/cgroup/unified), or name it with [enforcement] cgroup_root");
+      "/sys/fs/cgroup/unified)");
 }
 
 Result<std::filesystem::path> cgroup_root_or_found(const std::filesystem::path& wanted) {

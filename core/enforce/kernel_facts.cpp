@@ -21,9 +21,12 @@ namespace usher::enforce {
 
 namespace {
 
-// A file of a kernel file system that need not be mounted: a private instance is opened, which
-// shows up in no mount table.
-Result<std::string> read_kernel_file(const char* type, const char* path) {
+// A file of a kernel file system, at `mount_point` or, where nothing is mounted there, in a private
+// instance, which shows up in no mount table.
+Result<std::string> read_kernel_file(const char* type, const char* mount_point, const char* path) {
+  if (auto text = read_file(std::filesystem::path(mount_point) / path, 4096)) {
+    return text;
+  }
   const Fd context(::fsopen(type, FSOPEN_CLOEXEC));
   if (!context || ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
     return fail_system(fmt::format("cannot open the file system {}", type));
@@ -87,7 +90,7 @@ Version version_of(const utsname& name) {
 }
 
 bool fully_preemptible(const utsname& name) {
-  if (const auto mode = read_kernel_file("debugfs", "sched/preempt")) {
+  if (const auto mode = read_kernel_file("debugfs", "/sys/kernel/debug", "sched/preempt")) {
     return mode->find("(full)") != std::string::npos;
   }
   const std::string_view build = name.version;
@@ -98,8 +101,13 @@ bool fully_preemptible(const utsname& name) {
 }  // namespace
 
 Result<> lsm_usable() {
-  const auto list = read_kernel_file("securityfs", "lsm");
-  if (list && ("," + *list + ",").find(",bpf,") == std::string::npos) {
+  // BPF LSM programs load, and are never called, where the list lacks bpf: not to know is to
+  // refuse.
+  const auto list = read_kernel_file("securityfs", "/sys/kernel/security", "lsm");
+  if (!list) {
+    return fail_in("cannot tell whether the kernel calls BPF LSM programs", list.error());
+  }
+  if (("," + *list + ",").find(",bpf,") == std::string::npos) {
     return fail(
         fmt::format("the kernel does not call BPF LSM programs: its list of security modules is "
                     "\"{}\"; boot it with lsm={},bpf on its command line",

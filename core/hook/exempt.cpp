@@ -21,8 +21,8 @@ constexpr std::array<RuntimeKeys, 3> kRuntimes = {{
     {"cri-o", "io.kubernetes.cri-o.ContainerType", "io.kubernetes.pod.namespace",
      "io.kubernetes.pod.name", "io.kubernetes.cri-o.ImageName", "io.kubernetes.cri-o.Labels", ""},
     // podman knows no pods of Kubernetes: its caller annotates, and is trusted as root is.
-    {"podman", "", "io.kubernetes.pod.namespace", "io.kubernetes.pod.name",
-     "io.kubernetes.cri-o.ImageName", "", "usher.io/label."},
+    {"podman", "", "io.kubernetes.pod.namespace", "io.kubernetes.pod.name", "usher.io/image", "",
+     "usher.io/label."},
     {"containerd", "io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-namespace",
      "io.kubernetes.cri.sandbox-name", "io.kubernetes.cri.image-name", "", ""},
 }};

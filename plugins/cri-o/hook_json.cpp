@@ -1,5 +1,6 @@
 #include "cri-o/hook_json.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cri-o/identify.hpp"
@@ -12,6 +13,8 @@ using plugin::Failure;
 // The runtime kills the hook this much after the hook's own deadline, so that the hook's sentence
 // is what the user sees. Seconds.
 constexpr std::int64_t kMargin = 5;
+// poststop only hints: a container's end does not wait longer for an agent that is away.
+constexpr std::int64_t kHintTimeout = 1000;
 constexpr std::int64_t kMaxTimeout = 60'000;  // the kubelet gives up on a create after 2 minutes
 
 [[noreturn]] void bad(const std::string& key, const std::string& why) {
@@ -24,10 +27,10 @@ void check_absolute(const std::string& key, const std::string& path) {
   }
 }
 
-std::string json_for(const HookOptions& options, const char* stage) {
+std::string json_for(const HookOptions& options, const char* stage, std::int64_t timeout_ms) {
   nlohmann::ordered_json args = {
       "usher-hook", stage,          "--runtime", options.runtime,
-      "--socket",   options.socket, "--timeout", std::to_string(options.timeout_ms),
+      "--socket",   options.socket, "--timeout", std::to_string(timeout_ms),
       "--fail",     options.fail};
   for (const auto& glob : options.exempt_namespaces) {
     args.push_back("--exempt-namespace");
@@ -38,7 +41,7 @@ std::string json_for(const HookOptions& options, const char* stage) {
   hook["args"] = std::move(args);
   // Without any variable the hook would inherit the runtime's whole environment.
   hook["env"] = nlohmann::ordered_json::array({"PATH=/usr/sbin:/usr/bin:/sbin:/bin"});
-  hook["timeout"] = (options.timeout_ms + 999) / 1000 + kMargin;
+  hook["timeout"] = (timeout_ms + 999) / 1000 + kMargin;
   nlohmann::ordered_json file;
   file["version"] = "1.0.0";
   file["hook"] = std::move(hook);
@@ -84,8 +87,10 @@ HookOptions HookOptions::from(const plugin::Settings& settings) {
 }
 
 std::vector<HookFile> hook_files(const HookOptions& options) {
-  return {{"usher-" + options.runtime + "-gate.json", json_for(options, "createRuntime")},
-          {"usher-" + options.runtime + "-end.json", json_for(options, "poststop")}};
+  const auto hint_ms = std::min(options.timeout_ms, kHintTimeout);
+  return {{"usher-" + options.runtime + "-gate.json",
+           json_for(options, "createRuntime", options.timeout_ms)},
+          {"usher-" + options.runtime + "-end.json", json_for(options, "poststop", hint_ms)}};
 }
 
 }  // namespace usher::cri_o

@@ -56,7 +56,7 @@ run_detached "$rt" inside || not_ok "the inside container runs"
 for s in hook admin; do
   check "a workload's process is turned away at $s.sock" test "$(exec_in "$rt" inside $probe talk /agent/$s.sock; echo $?)" = 1
 done
-check "and the agent says so" grep -qi "refused.*peer\|peer.*refused\|workload" "$W/usherd.log"
+check "and the agent says so" grep -q '"event":"peer-refused"' "$W/usherd.log"
 
 # 6. Bad state on stdin: an error, never a silent success.
 for bad in '' '{' '[]' '{"id":"x"}' '{"id":"x","pid":"1"}' '{"ociVersion":"1","id":"x","status":"creating","pid":1,"bundle":"/"}' \

@@ -115,7 +115,7 @@ bundle() {
   "env":["PATH=/bin"],"capabilities":{}},
  "root":{"path":"$W/rootfs"},"hostname":"test",
  "annotations":{"io.kubernetes.pod.namespace":"$namespace","io.kubernetes.pod.name":"web-0",
-  "io.kubernetes.cri-o.ImageName":"registry.example/sys/agent:1",
+  "usher.io/image":"registry.example/sys/agent:1",
   "run.oci.hooks.stderr":"$W/crun.stderr","pad":"$(cat "${PAD:-/dev/null}")"},
  "mounts":[{"destination":"/proc","type":"proc","source":"proc"},
   {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["mode=755"]},

@@ -99,7 +99,7 @@ if [ "$BACKEND" = lsm ]; then
   label=files c=files
   mkdir -p "$W/rootfs/data/secret"
   deep=$W/rootfs/data/secret
-  (cd "$deep" && for _ in $(seq 200); do mkdir d && cd d || exit; done && echo x >file)
+  mkdir -p "$deep/$(printf "d/%.0s" $(seq 200))" && echo x >"$deep/$(printf "d/%.0s" $(seq 200))file"
   odd=$(printf 'odd\001\377 \047name')
   echo x >"$W/rootfs/data/$odd"
   echo x >"$W/rootfs/data/plain"

@@ -98,18 +98,19 @@ for rt in $(runtimes); do
     if [ $uid = 0 ]; then
       held "chroot into a ruled directory" $probe chroot /data/secret/in /probe open /key r
       held "open_by_handle_at" $probe handle /data/secret/key r
-      exec_in "$rt" "$c" /bin/sh -c "mkdir -p /sys/fs/cgroup/usher-test-$$/moved/nested && echo 0 >/sys/fs/cgroup/usher-test-$$/moved/nested/cgroup.procs && $probe open /data/secret/key r"
+      exec_in "$rt" "$c" /bin/sh -c "mkdir -p /sys/fs/cgroup/usher-test-$$/moved/nested || exit 8; echo 0 >/sys/fs/cgroup/usher-test-$$/moved/nested/cgroup.procs || exit 9; $probe open /data/secret/key r"
       case $? in
         1) ok "$who: a nested cgroup of its own" ;;
         *) not_ok "$who: a nested cgroup of its own: $(tail -n 1 "$W/out/$c.exec")" ;;
       esac
-      exec_in "$rt" "$c" /bin/sh -c "echo 0 >/sys/fs/cgroup/cgroup.procs; $probe open /data/secret/key r"
+      exec_in "$rt" "$c" /bin/sh -c "echo 0 >/sys/fs/cgroup/cgroup.procs || exit 9; $probe open /data/secret/key r"
       case $? in
         1) ok "$who: the root cgroup" ;;
         *) not_ok "$who: the root cgroup: $(tail -n 1 "$W/out/$c.exec")" ;;
       esac
     fi
-    # A daemon that left the cgroup keeps its identity after the container is gone.
+    # A runtime whose container is gone exits with 1 as well: it must be there to the end.
+    free "that file, after all of this" $probe open /data/open/file r
     delete "$rt" "$c"
   done
 done

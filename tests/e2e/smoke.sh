@@ -48,7 +48,6 @@ agent_kill
 exec_in runc long /denied/probe mark /marks/while-killed
 [ ! -e "$W/marks/while-killed" ] && ok "enforcement goes on while the agent is killed" ||
   not_ok "a denied program ran while no agent did"
-bundle orphan shop api main -- /denied/probe mark /marks/orphan
 HOOK_TIMEOUT=300 bundle orphan shop api main -- /denied/probe mark /marks/orphan
 run runc orphan && not_ok "a container started without an agent" ||
   ok "a new container is refused while no agent runs"

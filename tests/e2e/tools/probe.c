@@ -162,6 +162,7 @@ static void write_text(const char* path, const char* text) {
 static int into_userns(void) {
   char map[64];
   const unsigned uid = getuid();
+  const unsigned gid = getgid();
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
     perror("unshare");
     return -1;
@@ -169,6 +170,8 @@ static int into_userns(void) {
   write_text("/proc/self/setgroups", "deny");
   snprintf(map, sizeof map, "0 %u 1", uid);
   write_text("/proc/self/uid_map", map);
+  snprintf(map, sizeof map, "0 %u 1", gid);
+  write_text("/proc/self/gid_map", map);
   return 0;
 }
 

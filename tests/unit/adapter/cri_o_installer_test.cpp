@@ -92,6 +92,9 @@ BOOST_AUTO_TEST_CASE(install_writes_what_the_runtimes_accept) {
   const auto end = nlohmann::json::parse(read_file(at(kEnd)).value());
   BOOST_TEST(end["stages"] == nlohmann::json::parse(R"(["poststop"])"));
   BOOST_TEST(end["hook"]["args"][1] == "poststop");
+  // A hint: a container's end does not wait as long for the agent as its start does.
+  BOOST_TEST(end["hook"]["args"][7] == "1000");
+  BOOST_TEST(end["hook"]["timeout"] == 6);
 }
 
 BOOST_AUTO_TEST_CASE(installing_twice_changes_nothing_more) {

@@ -153,6 +153,17 @@ BOOST_AUTO_TEST_CASE(a_damaged_last_good_file_is_said_and_left_out) {
   BOOST_TEST(names(store) == Names{"a"}, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_last_good_version_that_this_node_cannot_carry_out_is_said) {
+  put("1.toml", good("a"));
+  store.load();
+  BOOST_REQUIRE(store.save());
+  can = false;
+  auto next = make(false);
+  next.restore();
+  BOOST_TEST_REQUIRE(next.restore_problems().size() == 1U);
+  BOOST_TEST(next.restore_problems()[0].find("cannot judge reads") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(what_this_node_cannot_carry_out_is_refused_like_an_error) {
   put("1.toml", good("a"));
   can = false;

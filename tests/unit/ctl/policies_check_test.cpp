@@ -83,17 +83,31 @@ BOOST_AUTO_TEST_CASE(what_the_backend_cannot_do_is_an_error_for_that_backend) {
   BOOST_TEST(refused.err.find("tracepoint") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(policies_that_overflow_together_are_warned_of) {
-  const Files files;
-  for (int i = 0; i < 3; ++i) {
+// `count` policies of `rules` rules each, all for one namespace.
+void write_many(const Files& files, int count, int rules) {
+  for (int i = 0; i < count; ++i) {
     std::string text =
         "[policy]\nname = \"p" + std::to_string(i) + "\"\n[select]\nnamespaces = [\"payments\"]\n";
-    for (int rule = 0; rule < 200; ++rule) {
+    for (int rule = 0; rule < rules; ++rule) {
       text += "[[rule]]\non = \"exec\"\npaths = [\"/a/" + std::to_string(i * 1000 + rule) +
               "\"]\naction = \"deny\"\n";
     }
     files.write("policy.d/" + std::to_string(i) + ".toml", text);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_namespace_that_is_nearly_full_is_warned_of) {
+  const Files files;
+  write_many(files, 2, 220);
+  Box box;
+  const auto outcome = box.run({"policies", "check", files.path() + "/policy.d"});
+  BOOST_TEST(outcome.code == kOk);
+  BOOST_TEST(outcome.err.find("namespace payments up to 440 rules on exec") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(policies_that_overflow_together_are_warned_of) {
+  const Files files;
+  write_many(files, 3, 200);
   Box box;
   const auto outcome = box.run({"policies", "check", files.path() + "/policy.d"});
   BOOST_TEST(outcome.code == kOk);

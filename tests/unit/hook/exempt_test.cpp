@@ -99,6 +99,17 @@ BOOST_AUTO_TEST_CASE(podmans_labels_are_those_that_its_caller_annotates) {
   BOOST_TEST(!exempt(rules, "cri-o", crio_state));
 }
 
+BOOST_AUTO_TEST_CASE(podmans_image_is_the_one_that_its_caller_annotates) {
+  Exemptions rules;
+  rules.images = {"registry.example/sys/*"};
+  State state{"c",
+              {{"io.kubernetes.pod.namespace", "kube-system"},
+               {"usher.io/image", "registry.example/sys/agent:1"}}};
+  BOOST_TEST(exempt(rules, "podman", state));
+  state.annotations["usher.io/image"] = "registry.example/app:1";
+  BOOST_TEST(!exempt(rules, "podman", state));
+}
+
 BOOST_AUTO_TEST_CASE(labels_that_a_runtime_does_not_give_do_not_hold) {
   Exemptions rules;
   rules.labels = {{"tier", "node"}};

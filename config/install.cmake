@@ -1,0 +1,16 @@
+# Run by `cmake --install`, when the prefix is known.
+function(usher_put file destination)
+  file(READ "${USHER_CONFIG_SOURCE}/${file}" text)
+  foreach(folder sbin lib share)
+    string(REPLACE "/usr/${folder}/" "${CMAKE_INSTALL_PREFIX}/${folder}/" text "${text}")
+  endforeach()
+  message(STATUS "Installing: $ENV{DESTDIR}${destination}")
+  file(WRITE "$ENV{DESTDIR}${destination}" "${text}")
+endfunction()
+
+usher_put(systemd/usherd.service "${CMAKE_INSTALL_PREFIX}/lib/systemd/system/usherd.service")
+usher_put(usher.toml "${CMAKE_INSTALL_PREFIX}/share/usher/usher.toml")
+if(NOT EXISTS "$ENV{DESTDIR}/etc/usher/usher.toml")
+  usher_put(usher.toml /etc/usher/usher.toml)
+endif()
+file(MAKE_DIRECTORY "$ENV{DESTDIR}/etc/usher/policy.d")
