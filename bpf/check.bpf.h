@@ -88,8 +88,7 @@ static int node_step(u32 i, struct node_step* step) {
   const struct usher_name* n = &s->name[USHER_SET_RESOLVED];
   step->found = i >= n->depth;
   if (step->found) return 1;
-  step->fold =
-      usher_fold(&c->key, step->fold, n->hash[(n->turn - i - 1) & (USHER_MAX_DEPTH - 1)]);
+  step->fold = usher_fold(&c->key, step->fold, n->hash[(n->turn - i - 1) & (USHER_MAX_DEPTH - 1)]);
   return !find_node(p, step->fold, &vecs);
 }
 
@@ -135,7 +134,8 @@ __noinline u32 usher_check_source(struct usher_scratch* s, struct usher_task* t,
   return usher_settle_path(s, t->workload, DECISION(USHER_DENIED, rule), USHER_WRITE, 0);
 }
 
-/* The rule of `kind` that speaks of name[RESOLVED], of something below it or of a directory above. */
+/* The rule of `kind` that speaks of name[RESOLVED], of something below it or of a directory above.
+ */
 __noinline u32 usher_place_rule(struct usher_scratch* s, u32 profile, u32 kind) {
   const struct usher_profile* p = profile_of(profile);
   if (!s || !p) return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Telling the agent. Every decision but "allowed" is an event of a (workload, rule); of each so many
- * are sent in a window and the others counted. The counts are exact: what was sent plus
+ * Telling the agent. Every decision but "allowed" is an event of a (workload, rule); of each so
+ * many are sent in a window and the others counted. The counts are exact: what was sent plus
  * usher_rate.suppressed is what was decided. A record that finds the ring buffer full counts as
  * suppressed too (and in USHER_COUNT_EVENT_DROPPED).
  */

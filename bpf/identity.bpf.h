@@ -28,9 +28,9 @@ static __always_inline u32 cgroup_workload(struct task_struct* task) {
   for (u32 i = 1; i < USHER_CGROUP_DEPTH; i++) {
     if (i > level) break;
     struct cgroup* at = 0;
-    bpf_probe_read_kernel(&at, sizeof(at),
-                          (void*)own + bpf_core_field_offset(struct cgroup, ancestors) +
-                              i * sizeof(at));
+    bpf_probe_read_kernel(
+        &at, sizeof(at),
+        (void*)own + bpf_core_field_offset(struct cgroup, ancestors) + i * sizeof(at));
     u64 id = BPF_CORE_READ(at, kn, id);
     u32* found = bpf_map_lookup_elem(&enrolled_cgroups, &id);
     if (found) return *found;
@@ -54,7 +54,7 @@ static __always_inline bool remember_root(struct usher_workload* w, struct dentr
 
 /* Not inline: the value would lie in the caller's stack frame, of which there are few bytes. */
 static __noinline struct usher_task* give_identity(struct task_struct* task, u32 workload,
-                                                        u32 flags) {
+                                                   u32 flags) {
   struct usher_task fresh = {.workload = workload, .flags = flags};
   return bpf_task_storage_get(&tasks, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
@@ -102,6 +102,13 @@ static __always_inline struct usher_workload* judged_workload(u32 index) {
   struct usher_workload* w = workload_of(index);
   if (!w || !w->profile || w->flags & USHER_WORKLOAD_RELEASED) return 0;
   return w;
+}
+
+/* The identity of the current task; null: it has none. Most tasks of a node have no storage of any
+ * sort, which one load says and a helper's call ten times dearer. */
+static __always_inline struct usher_task* identity_of(struct task_struct* task) {
+  if (!task->bpf_storage) return 0;
+  return bpf_task_storage_get(&tasks, task, 0, 0);
 }
 
 #endif

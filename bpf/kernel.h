@@ -139,10 +139,7 @@ struct css_set {
   struct cgroup* dfl_cgrp;
 };
 
-struct mm_struct {
-  unsigned long arg_start;
-  unsigned long arg_end;
-};
+struct bpf_local_storage;
 
 struct task_struct {
   int pid;
@@ -151,7 +148,7 @@ struct task_struct {
   struct fs_struct* fs;
   struct nsproxy* nsproxy;
   struct css_set* cgroups;
-  struct mm_struct* mm;
+  struct bpf_local_storage* bpf_storage;
 };
 
 struct linux_binprm {
@@ -200,10 +197,8 @@ struct bpf_iter__task {
 struct sockaddr;
 
 /* Tells the verifier, in a place where the compiler cannot move it, that value < limit. */
-#define BOUND(value, limit)                           \
-  asm volatile("if %[v] < %[room] goto +1\n%[v] = 0" \
-               : [v] "+r"(value)                      \
-               : [room] "i"(limit))
+#define BOUND(value, limit) \
+  asm volatile("if %[v] < %[room] goto +1\n%[v] = 0" : [v] "+r"(value) : [room] "i"(limit))
 
 /* The same with a mask: for the sizes that helpers are given, where 6.1 sees only this. */
 #define MASK(value, bits) asm volatile("%[v] &= %[m]" : [v] "+r"(value) : [m] "i"(bits))

@@ -6,10 +6,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline struct usher_task* identity_of(struct task_struct* task) {
-  return bpf_task_storage_get(&tasks, task, 0, 0);
-}
-
 /* ---- identity -------------------------------------------------------------------------------- */
 
 SEC("lsm/task_alloc")
@@ -80,7 +76,8 @@ static __always_inline bool name_open_file(struct usher_scratch* s, struct usher
   if (file->f_mode & FMODE_NOACCOUNT) {
     if ((u64)file->f_inode->i_sb != w->root_sb) return false;
     if (!own) {
-      /* a layer of the workload's own root below an overlay of its making: which file is not said */
+      /* a layer of the workload's own root below an overlay of its making: which file is not said
+       */
       begin_name(n);
       n->state = USHER_NAME_UNKNOWN;
       count(USHER_COUNT_UNKNOWN);
@@ -108,22 +105,22 @@ int BPF_PROG(usher_file_open, struct file* file) {
   const struct usher_profile* p = profile_of(w->profile);
   if (!p) return 0;
   bool read = mode & FMODE_READ && p->kind[USHER_READ].flags & USHER_KIND_RULED;
-  bool write = (mode & FMODE_WRITE || flags & O_TRUNC) &&
-               p->kind[USHER_WRITE].flags & USHER_KIND_RULED;
+  bool write =
+      (mode & FMODE_WRITE || flags & O_TRUNC) && p->kind[USHER_WRITE].flags & USHER_KIND_RULED;
   if (!read && !write) return 0;
+  if (!(mode & FMODE_NOACCOUNT) && nothing_holds(file->f_path.dentry, w, p, read, write)) return 0;
   struct usher_scratch* s = scratch_of(task);
   if (!s) {
     if (read && usher_check_bare(t, USHER_READ)) return -EPERM;
     return answer(write && usher_check_bare(t, USHER_WRITE));
   }
   if (!name_open_file(s, w, index, file)) return 0;
-  if (read && !nothing_holds(s, p, USHER_READ) && usher_check_named(s, t, USHER_READ))
-    return -EPERM;
-  if (!write || nothing_holds(s, p, USHER_WRITE)) return 0;
-  return answer(usher_check_named(s, t, USHER_WRITE));
+  if (read && usher_check_named(s, t, USHER_READ)) return -EPERM;
+  return answer(write && usher_check_named(s, t, USHER_WRITE));
 }
 
-/* ---- other ways to change a file -------------------------------------------------------------- */
+/* ---- other ways to change a file --------------------------------------------------------------
+ */
 
 static __always_inline bool is_ruled(const struct usher_task* t, u32 kind, u32 flag) {
   struct usher_workload* w = judged_workload(t->workload);
@@ -191,10 +188,14 @@ int BPF_PROG(usher_path_symlink, struct path* dir, struct dentry* dentry) {
 }
 
 SEC("lsm/path_chmod")
-int BPF_PROG(usher_path_chmod, struct path* path) { return check_write(path->dentry, path->mnt); }
+int BPF_PROG(usher_path_chmod, struct path* path) {
+  return check_write(path->dentry, path->mnt);
+}
 
 SEC("lsm/path_chown")
-int BPF_PROG(usher_path_chown, struct path* path) { return check_write(path->dentry, path->mnt); }
+int BPF_PROG(usher_path_chown, struct path* path) {
+  return check_write(path->dentry, path->mnt);
+}
 
 SEC("lsm/path_link")
 int BPF_PROG(usher_path_link, struct dentry* old, struct path* dir, struct dentry* new) {
@@ -212,7 +213,8 @@ int BPF_PROG(usher_path_rename, struct path* old_dir, struct dentry* old, struct
   return check_write(new, new_dir->mnt);
 }
 
-/* ---- mounts ----------------------------------------------------------------------------------- */
+/* ---- mounts -----------------------------------------------------------------------------------
+ */
 
 static __always_inline int check_mount_point(struct path* path) {
   struct task_struct* task = bpf_get_current_task_btf();

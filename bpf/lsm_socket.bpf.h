@@ -54,7 +54,7 @@ static __always_inline bool read_peer(struct usher_peer* peer, u32 family, const
 static __always_inline int check_socket(struct socket* sock, const void* address, int length,
                                         u32 kind, bool unspec_is_v4) {
   struct task_struct* task = bpf_get_current_task_btf();
-  struct usher_task* t = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct usher_task* t = identity_of(task);
   if (!t) return 0;
   u32 index = t->workload;
   struct usher_workload* w = judged_workload(index);
@@ -81,7 +81,7 @@ static __always_inline int check_socket(struct socket* sock, const void* address
 SEC("lsm/socket_create")
 int BPF_PROG(usher_socket_create, int family, int type, int protocol, int kern) {
   if (kern || judgeable_socket(family, type, protocol)) return 0;
-  struct usher_task* t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+  struct usher_task* t = identity_of(bpf_get_current_task_btf());
   if (!t) return 0;
   struct usher_workload* w = judged_workload(t->workload);
   return w ? refuse_type(t->workload, w->profile, family, protocol) : 0;

@@ -81,16 +81,14 @@ __noinline u32 usher_match_prefixes(struct usher_scratch* s, u32 profile, u64 di
   u64 length = name_at(s, which)->leaf_len;
   if (length > 63) length = 63;
   MASK(length, 63);
-  if (length == 0 || bpf_probe_read_kernel(s->words, length, (void*)name_at(s, which)->leaf)) return 0;
+  if (length == 0 || bpf_probe_read_kernel(s->words, length, (void*)name_at(s, which)->leaf))
+    return 0;
   struct usher_lanes lanes;
   usher_hash_begin(&c->key, &lanes);
   s->walk.lane_a = lanes.a;
   s->walk.lane_b = lanes.b;
-  struct prefix_step step = {.scratch = s,
-                             .directory = directory,
-                             .lengths = lengths,
-                             .profile = profile,
-                             .which = which};
+  struct prefix_step step = {
+      .scratch = s, .directory = directory, .lengths = lengths, .profile = profile, .which = which};
   bpf_loop(63, prefix_step, &step, 0);
   return step.met;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Naming files. A file on the workload's own root superblock is named by its dentries up to the root
- * that was remembered when the workload was armed: mounts, namespaces and chroots of today say
+ * Naming files. A file on the workload's own root superblock is named by its dentries up to the
+ * root that was remembered when the workload was armed: mounts, namespaces and chroots of today say
  * nothing about it. Any other file is named through the mounts it hangs on, up to the same dentry.
  * What does not get there is unknown.
  */
@@ -13,7 +13,9 @@
 
 enum { WALK_GOING = 0, WALK_FOUND = 1, WALK_LOST = 2 };
 
-static __always_inline bool is_error_pointer(u64 pointer) { return pointer > ~0ull - 4095; }
+static __always_inline bool is_error_pointer(u64 pointer) {
+  return pointer > ~0ull - 4095;
+}
 
 static int walk_step(u32 i, struct usher_step* step) {
   struct usher_scratch* s = step->scratch;
@@ -108,9 +110,9 @@ __noinline u32 usher_name_path(struct usher_scratch* s, u32 workload, u32 which)
 }
 
 /*
- * name[REQUESTED] = walk.text as the current task would look it up, made absolute by names: from its
- * working directory, or from its root where that is not the workload's. A directory that has no name
- * counts as "/": base names hold all the same.
+ * name[REQUESTED] = walk.text as the current task would look it up, made absolute by names: from
+ * its working directory, or from its root where that is not the workload's. A directory that has no
+ * name counts as "/": base names hold all the same.
  */
 __noinline int usher_name_requested(struct usher_scratch* s, u32 workload) {
   if (!s) return 0;

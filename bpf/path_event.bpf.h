@@ -7,8 +7,8 @@
 #include "path.bpf.h"
 
 enum {
-  PATH_ROOM = 740,   /* what is kept of a long path's beginning; its last name always follows */
-  ARGS_EACH = 128,   /* bytes of one argument, its NUL included */
+  PATH_ROOM = 740, /* what is kept of a long path's beginning; its last name always follows */
+  ARGS_EACH = 128, /* bytes of one argument, its NUL included */
   ARGS_COUNT = 16,
 };
 
@@ -126,8 +126,10 @@ __noinline int usher_report_path(struct usher_scratch* s, u32 workload, u64 deci
   if (!e) return usher_drop(workload, rule);
   u32 state = s->name[USHER_SET_RESOLVED].state;
   fill_event(e, USHER_EVENT_VERDICT, workload, decision, kind, flags >> 8);
-  if (state == USHER_NAME_ANONYMOUS) e->flags |= USHER_EVENT_ANONYMOUS;
-  else if (state != USHER_NAME_KNOWN) e->flags |= USHER_EVENT_UNKNOWN_FILE;
+  if (state == USHER_NAME_ANONYMOUS)
+    e->flags |= USHER_EVENT_ANONYMOUS;
+  else if (state != USHER_NAME_KNOWN)
+    e->flags |= USHER_EVENT_UNKNOWN_FILE;
   e->suppressed = usher_claim(workload, rule);
   if (decision & DECISION_BY_REQUEST)
     render_requested(s, e);

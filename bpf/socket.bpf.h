@@ -129,8 +129,7 @@ static __always_inline bool judgeable_socket(u32 family, u32 type, u32 protocol)
 }
 
 /* The rule by which sockets that cannot be judged are refused; its kind in *kind. 0: none is. */
-static __always_inline u32 socket_type_rule(const struct usher_profile* p, u32 profile,
-                                            u32* kind) {
+static __always_inline u32 socket_type_rule(const struct usher_profile* p, u32 profile, u32* kind) {
   if (p->kind[USHER_CONNECT].flags & USHER_KIND_DENIES)
     *kind = USHER_CONNECT;
   else if (p->kind[USHER_BIND].flags & USHER_KIND_DENIES)

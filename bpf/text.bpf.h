@@ -73,8 +73,9 @@ static int text_step(u32 i, struct usher_step* step) {
   return 0;
 }
 
-/* Appends the components of the NUL-terminated text at walk.text (a kernel address; a pointer cannot
- * be a function's argument) to name[which], which holds a name already (`/` or a directory); `.`,
+/* Appends the components of the NUL-terminated text at walk.text (a kernel address; a pointer
+ * cannot be a function's argument) to name[which], which holds a name already (`/` or a directory);
+ * `.`,
  * `..` and empty ones are resolved by name. */
 __noinline int usher_append_text(struct usher_scratch* s, u32 which) {
   if (!s) return 0;

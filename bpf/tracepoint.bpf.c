@@ -16,8 +16,8 @@ static __always_inline u32 workload_of_tid(u32 tid) {
 }
 
 /* Storage, or what was remembered of a child that could not have any. */
-static __always_inline struct usher_task* identity_of(struct task_struct* task) {
-  struct usher_task* t = bpf_task_storage_get(&tasks, task, 0, 0);
+static __always_inline struct usher_task* remembered_identity(struct task_struct* task) {
+  struct usher_task* t = identity_of(task);
   if (t) return t;
   u32 index = workload_of_tid(task->pid);
   return index ? give_identity(task, index, 0) : 0;
@@ -30,7 +30,7 @@ static __always_inline void remember_tid(u32 tid, u32 index) {
 SEC("tp_btf/task_newtask")
 int BPF_PROG(usher_task_newtask, struct task_struct* child, unsigned long clone_flags) {
   struct task_struct* parent = bpf_get_current_task_btf();
-  struct usher_task* t = identity_of(parent);
+  struct usher_task* t = remembered_identity(parent);
   u32 index = t ? t->workload : workload_of_tid(parent->pid);
   if (!index) return 0;
   remember_tid(child->pid, index);
@@ -54,9 +54,8 @@ int BPF_PROG(usher_cgroup_rmdir, struct cgroup* cgroup, const char* path) {
 
 /* The new program's arguments, which lie behind each other in its memory by now. */
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(usher_process_exec, struct task_struct* task, int old_pid,
-             struct linux_binprm* bprm) {
-  struct usher_task* t = identity_of(task);
+int BPF_PROG(usher_process_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+  struct usher_task* t = remembered_identity(task);
   u32 tid = task->pid;
   u32 old_tid = old_pid;
   if (!t) {
@@ -127,22 +126,34 @@ static __always_inline int check_v6(struct bpf_sock_addr* ctx, u32 kind) {
 }
 
 SEC("cgroup/connect4")
-int usher_connect4(struct bpf_sock_addr* ctx) { return check_v4(ctx, USHER_CONNECT); }
+int usher_connect4(struct bpf_sock_addr* ctx) {
+  return check_v4(ctx, USHER_CONNECT);
+}
 
 SEC("cgroup/connect6")
-int usher_connect6(struct bpf_sock_addr* ctx) { return check_v6(ctx, USHER_CONNECT); }
+int usher_connect6(struct bpf_sock_addr* ctx) {
+  return check_v6(ctx, USHER_CONNECT);
+}
 
 SEC("cgroup/sendmsg4")
-int usher_sendmsg4(struct bpf_sock_addr* ctx) { return check_v4(ctx, USHER_CONNECT); }
+int usher_sendmsg4(struct bpf_sock_addr* ctx) {
+  return check_v4(ctx, USHER_CONNECT);
+}
 
 SEC("cgroup/sendmsg6")
-int usher_sendmsg6(struct bpf_sock_addr* ctx) { return check_v6(ctx, USHER_CONNECT); }
+int usher_sendmsg6(struct bpf_sock_addr* ctx) {
+  return check_v6(ctx, USHER_CONNECT);
+}
 
 SEC("cgroup/bind4")
-int usher_bind4(struct bpf_sock_addr* ctx) { return check_v4(ctx, USHER_BIND); }
+int usher_bind4(struct bpf_sock_addr* ctx) {
+  return check_v4(ctx, USHER_BIND);
+}
 
 SEC("cgroup/bind6")
-int usher_bind6(struct bpf_sock_addr* ctx) { return check_v6(ctx, USHER_BIND); }
+int usher_bind6(struct bpf_sock_addr* ctx) {
+  return check_v6(ctx, USHER_BIND);
+}
 
 /* Only for IPv4 and IPv6 sockets: packet and vsock sockets do not come by here. */
 SEC("cgroup/sock_create")

@@ -13,8 +13,8 @@ static __always_inline u64 half(const u8* b) {
   return h;
 }
 
-static __always_inline u64 judge_socket(struct usher_query* q, struct usher_scratch* s,
-                                        u32 profile, u32 kind) {
+static __always_inline u64 judge_socket(struct usher_query* q, struct usher_scratch* s, u32 profile,
+                                        u32 kind) {
   const volatile struct usher_query* in = q;
   struct usher_peer peer = {.port = in->port, .protocol = in->protocol, .family = in->family};
   u8 address[16];
@@ -48,8 +48,8 @@ int judge(struct usher_query* q) {
   q->verdict = USHER_ALLOWED;
   q->rule = USHER_RULE_NONE;
   struct usher_workload* w = workload_of(q->workload);
-  struct usher_scratch* s = bpf_task_storage_get(&scratch, bpf_get_current_task_btf(), 0,
-                                                 BPF_LOCAL_STORAGE_GET_F_CREATE);
+  struct usher_scratch* s =
+      bpf_task_storage_get(&scratch, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!w || !s) return -1;
   u32 profile = w->profile;
   const struct usher_profile* p = profile_of(profile);
@@ -59,8 +59,7 @@ int judge(struct usher_query* q) {
 
   struct usher_name* name = &s->name[USHER_SET_RESOLVED];
   begin_name(name);
-  if (has_program)
-    append(s, q->program, USHER_SET_RESOLVED);
+  if (has_program) append(s, q->program, USHER_SET_RESOLVED);
   usher_note_program(s);
 
   u64 d;

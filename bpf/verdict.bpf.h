@@ -176,8 +176,8 @@ __noinline int usher_satisfied(struct usher_sets* s, struct usher_task* actor, u
 }
 
 /* Takes out of both sets the rules whose `from` is not satisfied. */
-static __always_inline void filter_from(struct usher_sets* s, struct usher_task* actor,
-                                        u32 profile, u32 kind, u32 cell) {
+static __always_inline void filter_from(struct usher_sets* s, struct usher_task* actor, u32 profile,
+                                        u32 kind, u32 cell) {
   usher_satisfied(s, actor, profile, kind);
   const union usher_cell* from = cell_of(cell);
   if (!from) return;
