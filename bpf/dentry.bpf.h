@@ -84,4 +84,33 @@ static __noinline bool walk_typed(struct usher_scratch* s, struct dentry* d, u64
   return false;
 }
 
+/*
+ * True: no rule of `kind` holds at name[RESOLVED], and no default denies; what usher_check_named
+ * would find, in less, for the opens that no rule speaks of. False: it may be otherwise.
+ */
+static __noinline bool nothing_holds(struct usher_scratch* s, const struct usher_profile* p,
+                                     u32 kind) {
+  const struct usher_config* c = node_config();
+  const struct usher_name* n = &s->name[USHER_SET_RESOLVED];
+  const struct usher_kind* k = kind_of(p, kind);
+  u32 depth = n->depth;
+  u32 flags = k->flags;
+  u64 vecs;
+  if (!c || n->state != USHER_NAME_KNOWN || depth > TYPED_DEPTH || k->groups || k->would_groups)
+    return false;
+  u64 fold = usher_root(&c->key, kind);
+  for (u32 i = 0; i <= TYPED_DEPTH; i++) {
+    if (i >= depth && flags & USHER_KIND_PREFIX) return false;
+    if (!find_node(p, fold, &vecs)) break;
+    if (vecs & NODE_TREE_BOTH) return false;
+    if (i >= depth) {
+      if (vecs) return false;
+      break;
+    }
+    fold = usher_fold(&c->key, fold, n->hash[(n->turn - i - 1) & (USHER_MAX_DEPTH - 1)]);
+  }
+  return !(flags & USHER_KIND_BASE) ||
+         !find_node(p, usher_base_key(&c->key, kind, n->base), &vecs);
+}
+
 #endif

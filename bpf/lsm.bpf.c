@@ -117,8 +117,10 @@ int BPF_PROG(usher_file_open, struct file* file) {
     return answer(write && usher_check_bare(t, USHER_WRITE));
   }
   if (!name_open_file(s, w, index, file)) return 0;
-  if (read && usher_check_named(s, t, USHER_READ)) return -EPERM;
-  return answer(write && usher_check_named(s, t, USHER_WRITE));
+  if (read && !nothing_holds(s, p, USHER_READ) && usher_check_named(s, t, USHER_READ))
+    return -EPERM;
+  if (!write || nothing_holds(s, p, USHER_WRITE)) return 0;
+  return answer(usher_check_named(s, t, USHER_WRITE));
 }
 
 /* ---- other ways to change a file -------------------------------------------------------------- */
