@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* The LSM backend: everything. Socket hooks: lsm_socket.bpf.h. */
+/* The LSM backend: everything. Socket hooks: lsm_socket.bpf.h; our own defence: lsm_self.bpf.h. */
 #include "check.bpf.h"
 #include "dentry.bpf.h"
+#include "lsm_self.bpf.h"
 #include "lsm_socket.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

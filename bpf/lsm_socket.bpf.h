@@ -65,7 +65,8 @@ static __always_inline int check_socket(struct socket* sock, const void* address
   if (!p || !sk) return 0;
   u32 family = sk->__sk_common.skc_family;
   u32 protocol = sk->sk_protocol;
-  if (family != AF_INET && family != AF_INET6) return 0;
+  /* any other family: made before the policy, handed over, or turned into it (TCP_ULP) */
+  if (family == AF_UNIX || family == AF_NETLINK) return 0;
   if (!judgeable_socket(family, sk->sk_type, protocol))
     return refuse_type(index, profile, family, protocol);
   if (!(kind_of(p, kind)->flags & USHER_KIND_RULED)) return 0;

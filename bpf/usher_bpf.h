@@ -253,6 +253,8 @@ enum {
   USHER_RULE_NONE = 0,
   USHER_RULE_DISAGREE = 1, /* cgroup and mount namespace belong to different workloads */
   USHER_RULE_SOCKET_TYPE = 2, /* fallback where no connect/bind rule can be named */
+  USHER_RULE_OUR_MAPS = 3, /* a workload reached for the maps of its own enforcement */
+  USHER_RULE_TRACE = 4, /* a workload reached for the memory of a task that no rule holds */
   USHER_RULE_FIRST = 16,
 };
 

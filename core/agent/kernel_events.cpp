@@ -35,6 +35,10 @@ void name_rule(std::uint32_t rule, const RuleTable& rules, v1::Event& event) {
     event.set_rule("(built in: the cgroup and the mount namespace belong to different workloads)");
   } else if (rule == USHER_RULE_SOCKET_TYPE) {
     event.set_rule("(built in: a socket type that cannot be judged)");
+  } else if (rule == USHER_RULE_OUR_MAPS) {
+    event.set_rule("(built in: the maps of the enforcement are not the workload's)");
+  } else if (rule == USHER_RULE_TRACE) {
+    event.set_rule("(built in: a process outside every policy is not the workload's to trace)");
   } else if (rule != USHER_RULE_NONE) {
     event.set_rule(fmt::format("(unknown rule {})", rule));
   }
