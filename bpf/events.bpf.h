@@ -10,7 +10,7 @@
 
 #include "socket.bpf.h"
 
-#define EVENT_HEADER __builtin_offsetof(struct usher_event, data)
+#define EVENT_HEADER __builtin_offsetof(struct usher_kernel_event, data)
 
 /* May an event be sent now? If not it has been counted. */
 __noinline u32 usher_admit(u32 workload, u32 rule) {
@@ -65,7 +65,7 @@ __noinline int usher_drop(u32 workload, u32 rule) {
 }
 
 /* All of a record but what the operation itself says. */
-static __always_inline void fill_event(struct usher_event* e, u32 type, u32 workload, u64 decision,
+static __always_inline void fill_event(struct usher_kernel_event* e, u32 type, u32 workload, u64 decision,
                                        u32 kind, u32 flags) {
   struct task_struct* task = (void*)bpf_get_current_task();
   u64 ids = bpf_get_current_pid_tgid();
@@ -106,7 +106,7 @@ __noinline int usher_report_peer(struct usher_peer* peer, u32 workload, u64 deci
                                  u32 flags) {
   u32 rule = DECISION_RULE(decision);
   if (!usher_admit(workload, rule)) return 0;
-  struct usher_event* e = bpf_ringbuf_reserve(&events, EVENT_HEADER, 0);
+  struct usher_kernel_event* e = bpf_ringbuf_reserve(&events, EVENT_HEADER, 0);
   if (!e) return usher_drop(workload, rule);
   fill_event(e, USHER_EVENT_VERDICT, workload, decision, kind, flags);
   e->suppressed = usher_claim(workload, rule);
@@ -129,7 +129,7 @@ __noinline int usher_report_peer(struct usher_peer* peer, u32 workload, u64 deci
 }
 
 static __always_inline void report_armed(u32 workload) {
-  struct usher_event* e = bpf_ringbuf_reserve(&events, EVENT_HEADER, 0);
+  struct usher_kernel_event* e = bpf_ringbuf_reserve(&events, EVENT_HEADER, 0);
   if (!e) {
     count(USHER_COUNT_EVENT_DROPPED);
     return;
@@ -146,7 +146,7 @@ static __always_inline int forget_cgroup(struct cgroup* cgroup) {
   if (!found || BPF_CORE_READ(cgroup, root, hierarchy_id) != 0) return 0;
   u32 workload = *found;
   bpf_map_delete_elem(&enrolled_cgroups, &id);
-  struct usher_event* e = bpf_ringbuf_reserve(&events, EVENT_HEADER, 0);
+  struct usher_kernel_event* e = bpf_ringbuf_reserve(&events, EVENT_HEADER, 0);
   if (!e) {
     count(USHER_COUNT_EVENT_DROPPED);
     return 0;

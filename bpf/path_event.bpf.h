@@ -14,7 +14,7 @@ enum {
 
 struct render_step {
   struct usher_scratch* scratch;
-  struct usher_event* event;
+  struct usher_kernel_event* event;
   u64 at;
   u32 depth;
   u32 cut;
@@ -22,7 +22,7 @@ struct render_step {
 
 static int render_step(u32 i, struct render_step* step) {
   struct usher_scratch* s = step->scratch;
-  struct usher_event* e = step->event;
+  struct usher_kernel_event* e = step->event;
   u64 at = step->at;
   if (!s || !e || i >= step->depth) return 1;
   u32 turn = s->name[USHER_SET_RESOLVED].turn;
@@ -42,7 +42,7 @@ static int render_step(u32 i, struct render_step* step) {
 }
 
 /* e->data = the name's text, by the dentries that the walk left. */
-__noinline int usher_render(struct usher_scratch* s, struct usher_event* e) {
+__noinline int usher_render(struct usher_scratch* s, struct usher_kernel_event* e) {
   if (!s || !e) return 0;
   const struct usher_name* n = &s->name[USHER_SET_RESOLVED];
   bool known = n->state == USHER_NAME_KNOWN;
@@ -70,14 +70,14 @@ __noinline int usher_render(struct usher_scratch* s, struct usher_event* e) {
 }
 
 /* e->data = the name as it was asked for. */
-static __always_inline void render_requested(struct usher_scratch* s, struct usher_event* e) {
+static __always_inline void render_requested(struct usher_scratch* s, struct usher_kernel_event* e) {
   long n = bpf_probe_read_kernel_str(e->data, USHER_PATH_MAX, (void*)s->walk.text);
   e->path_len = n > 0 ? n - 1 : 0;
   if (n == USHER_PATH_MAX) e->flags |= USHER_EVENT_PATH_CUT;
 }
 
 struct args_step {
-  struct usher_event* event;
+  struct usher_kernel_event* event;
   u64 argv;
   u64 begin;
   u64 at;
@@ -85,7 +85,7 @@ struct args_step {
 };
 
 static int args_step(u32 i, struct args_step* step) {
-  struct usher_event* e = step->event;
+  struct usher_kernel_event* e = step->event;
   u64 text = 0;
   u64 at = step->at;
   u64 begin = step->begin;
@@ -105,7 +105,7 @@ static int args_step(u32 i, struct args_step* step) {
 
 /* Appends the arguments that user space lays at `argv`, an array of pointers. They have just been
  * copied by the kernel, so their pages are there. */
-__noinline int usher_append_args(struct usher_event* e, u64 argv) {
+__noinline int usher_append_args(struct usher_kernel_event* e, u64 argv) {
   if (!e) return 0;
   struct args_step step = {.event = e, .argv = argv, .begin = e->path_len};
   bpf_loop(ARGS_COUNT + 1, args_step, &step, 0);
@@ -122,7 +122,7 @@ __noinline int usher_report_path(struct usher_scratch* s, u32 workload, u64 deci
   u32 flags = kind & ~0xffu;
   kind &= 0xff;
   if (!usher_admit(workload, rule)) return 0;
-  struct usher_event* e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+  struct usher_kernel_event* e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
   if (!e) return usher_drop(workload, rule);
   u32 state = s->name[USHER_SET_RESOLVED].state;
   fill_event(e, USHER_EVENT_VERDICT, workload, decision, kind, flags >> 8);

@@ -239,7 +239,7 @@ enum {
   USHER_KILLED = 4,
 };
 
-/* usher_event.flags */
+/* usher_kernel_event.flags */
 #define USHER_EVENT_UNKNOWN_FILE (1u << 0)
 #define USHER_EVENT_PATH_CUT (1u << 1)
 #define USHER_EVENT_ANONYMOUS (1u << 2)   /* memfd and the like */
@@ -260,7 +260,7 @@ enum {
 
 /* One record in the ring buffer. path and args follow as NUL-free bytes: path_len, then args_len,
  * in `data`, args separated by NUL. */
-struct usher_event {
+struct usher_kernel_event {
   __u32 type;
   __u32 size;      /* of this record, data included */
   __u64 time_ns;   /* CLOCK_BOOTTIME */

@@ -40,7 +40,7 @@ class Agent {
   Result<> open_service();
   void watch();
   void pump_events();
-  void on_kernel_event(const usher_event& record);
+  void on_kernel_event(const usher_kernel_event& record);
   void on_signal();
   void every(asio::steady_timer& timer, std::chrono::seconds period, std::function<void()> work);
   void reload(std::string_view why);

@@ -55,7 +55,7 @@ void Agent::pump_events() {
       return;
     }
     const auto consumed =
-        enforcer_->consume([this](const usher_event& record) { on_kernel_event(record); });
+        enforcer_->consume([this](const usher_kernel_event& record) { on_kernel_event(record); });
     if (!consumed) {
       journal_.log().error(consumed.error().message);
     }
@@ -63,7 +63,7 @@ void Agent::pump_events() {
   });
 }
 
-void Agent::on_kernel_event(const usher_event& record) {
+void Agent::on_kernel_event(const usher_kernel_event& record) {
   if (record.type == USHER_EVENT_VERDICT) {
     journal_.publish(decode_verdict(record, registry_, *rules_, boot_offset_));
   } else if (record.type == USHER_EVENT_CGROUP_GONE) {

@@ -50,7 +50,7 @@ const Entry* owner(std::uint32_t slot, std::uint32_t incarnation, const Registry
   return entry != nullptr && entry->workload.incarnation == incarnation ? entry : nullptr;
 }
 
-void add_socket(const usher_event& record, v1::Event& event) {
+void add_socket(const usher_kernel_event& record, v1::Event& event) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (record.family == AF_INET || record.family == AF_INET6) {
     ::inet_ntop(record.family, record.address, text.data(), text.size());
@@ -100,7 +100,7 @@ std::int64_t boot_offset_ns() {
   return read(CLOCK_REALTIME) - read(CLOCK_BOOTTIME);
 }
 
-v1::Event decode_verdict(const usher_event& record, const Registry& registry,
+v1::Event decode_verdict(const usher_kernel_event& record, const Registry& registry,
                          const RuleTable& rules, std::int64_t boot_offset) {
   v1::Event event;
   event.set_type("verdict");

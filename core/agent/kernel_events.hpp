@@ -9,7 +9,7 @@
 namespace usher::agent {
 
 // `boot_offset_ns`: what is added to CLOCK_BOOTTIME to give the time since the epoch.
-v1::Event decode_verdict(const usher_event& record, const Registry& registry,
+v1::Event decode_verdict(const usher_kernel_event& record, const Registry& registry,
                          const RuleTable& rules, std::int64_t boot_offset_ns);
 v1::Event suppressed_event(std::uint32_t workload, std::uint32_t rule, std::uint64_t count,
                            const Registry& registry, const RuleTable& rules);

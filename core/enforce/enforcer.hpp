@@ -99,7 +99,7 @@ class Enforcer {
   virtual int events_fd() const = 0;  // readable: call consume
   // Hands on all that is there; the sink must not throw. Records that make no sense are left out
   // and are an error, after the others have been handed on.
-  virtual Result<> consume(const std::function<void(const usher_event&)>& sink) = 0;
+  virtual Result<> consume(const std::function<void(const usher_kernel_event&)>& sink) = 0;
   // Suppressed counts that no event has told and no earlier call: each one is told once, here or in
   // the next event's `suppressed`, which consume() lowers by what was told here. Also drops the
   // records of workloads that are gone: call it now and then.

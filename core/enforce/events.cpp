@@ -8,12 +8,12 @@
 
 namespace usher::enforce {
 
-std::optional<usher_event> decode_event(const void* record, std::size_t size) {
-  constexpr std::size_t kFixed = offsetof(usher_event, data);
+std::optional<usher_kernel_event> decode_event(const void* record, std::size_t size) {
+  constexpr std::size_t kFixed = offsetof(usher_kernel_event, data);
   if (size < kFixed) {
     return std::nullopt;
   }
-  usher_event event{};
+  usher_kernel_event event{};
   std::memcpy(&event, record, std::min(size, sizeof event));
   const bool known = event.type == USHER_EVENT_VERDICT || event.type == USHER_EVENT_CGROUP_GONE ||
                      event.type == USHER_EVENT_ARMED;

@@ -17,12 +17,12 @@ namespace usher::enforce {
 // A record as an event whose lengths can be trusted: path_len and args_len lie within what was
 // sent, every number that is used as an index is in range. Nothing when it is not so. What the
 // record does not carry is zero.
-std::optional<usher_event> decode_event(const void* record, std::size_t size);
+std::optional<usher_kernel_event> decode_event(const void* record, std::size_t size);
 
 // On the owner's thread.
 class Events {
  public:
-  using Sink = std::function<void(usher_event&)>;
+  using Sink = std::function<void(usher_kernel_event&)>;
 
   static Result<std::unique_ptr<Events>> open(int map_fd);
   Events(const Events&) = delete;

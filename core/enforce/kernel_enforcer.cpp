@@ -106,8 +106,8 @@ Result<std::uint32_t> KernelEnforcer::workload_of(int pidfd) const {
   return fail_system("cannot look up which workload a process belongs to");
 }
 
-Result<> KernelEnforcer::consume(const std::function<void(const usher_event&)>& sink) {
-  return parts_.events->consume([&](usher_event& event) {
+Result<> KernelEnforcer::consume(const std::function<void(const usher_kernel_event&)>& sink) {
+  return parts_.events->consume([&](usher_kernel_event& event) {
     if (event.type == USHER_EVENT_VERDICT) {
       rates_.on_event(event);
     }

@@ -75,7 +75,7 @@ class KernelEnforcer final : public Enforcer {
   Result<std::uint32_t> workload_of(int pidfd) const override;
 
   int events_fd() const override { return parts_.events->fd(); }
-  Result<> consume(const std::function<void(const usher_event&)>& sink) override;
+  Result<> consume(const std::function<void(const usher_kernel_event&)>& sink) override;
   std::vector<Suppressed> take_suppressed() override;
   std::vector<std::uint64_t> counters() const override;
 

@@ -17,7 +17,7 @@ class Rates {
   // Once, before any event is consumed.
   void start();
   // Leaves in the event what was not told before.
-  void on_event(usher_event& event) { event.suppressed = ledger_.on_event(event); }
+  void on_event(usher_kernel_event& event) { event.suppressed = ledger_.on_event(event); }
   // What nobody has told. Entries of workloads that are gone are removed.
   std::vector<Enforcer::Suppressed> take(const std::function<bool(const usher_rate_key&)>& live);
 

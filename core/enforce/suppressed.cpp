@@ -23,7 +23,7 @@ SuppressedLedger::Told& SuppressedLedger::told_for(const usher_rate_key& key,
   return told;
 }
 
-std::uint64_t SuppressedLedger::on_event(const usher_event& event) {
+std::uint64_t SuppressedLedger::on_event(const usher_kernel_event& event) {
   if (event.suppressed == 0) {
     return 0;
   }

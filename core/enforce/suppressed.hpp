@@ -20,7 +20,7 @@ class SuppressedLedger {
   // The kernel's record when this agent starts: what was reported was told before.
   void on_start(const usher_rate_key& key, const usher_rate& rate);
   // An event came: the part of its `suppressed` that was not told by a read.
-  std::uint64_t on_event(const usher_event& event);
+  std::uint64_t on_event(const usher_kernel_event& event);
   // The kernel's record is read: what no event tells or will tell, and no read told before. It
   // counts as told from now on.
   std::uint64_t on_read(const usher_rate_key& key, const usher_rate& rate);

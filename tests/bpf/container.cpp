@@ -181,9 +181,9 @@ int Container::probe(std::vector<std::string> arguments) const {
   return run(arguments);
 }
 
-std::vector<usher_event> Container::events() {
-  std::vector<usher_event> events;
-  (void)enforcer_->consume([&](const usher_event& e) {
+std::vector<usher_kernel_event> Container::events() {
+  std::vector<usher_kernel_event> events;
+  (void)enforcer_->consume([&](const usher_kernel_event& e) {
     if (e.type == USHER_EVENT_VERDICT) {
       events.push_back(e);
     }
@@ -191,7 +191,7 @@ std::vector<usher_event> Container::events() {
   return events;
 }
 
-std::string Container::rule_of(const usher_event& event) const {
+std::string Container::rule_of(const usher_kernel_event& event) const {
   const std::size_t index = event.rule - USHER_RULE_FIRST;
   return index < names_.size() ? names_[index].rule : "";
 }

@@ -32,8 +32,8 @@ class Container {
   int run(const std::vector<std::string>& arguments) const;
   int probe(std::vector<std::string> arguments) const;
   int shell(const std::string& script) const { return run({"/bin/sh", "-c", script}); }
-  std::vector<usher_event> events();
-  std::string rule_of(const usher_event& event) const;
+  std::vector<usher_kernel_event> events();
+  std::string rule_of(const usher_kernel_event& event) const;
 
   enforce::Enforcer& enforcer() { return *enforcer_; }
   std::uint32_t slot() const { return slot_; }

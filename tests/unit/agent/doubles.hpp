@@ -124,7 +124,7 @@ class FakeEnforcer : public enforce::Enforcer {
   Result<std::vector<enforce::Handle>> holders() override { return tasks; }
   Result<std::uint32_t> workload_of(int) const override { return carried; }
   int events_fd() const override { return -1; }
-  Result<> consume(const std::function<void(const usher_event&)>&) override { return {}; }
+  Result<> consume(const std::function<void(const usher_kernel_event&)>&) override { return {}; }
   std::vector<Suppressed> take_suppressed() override { return {}; }
   std::vector<std::uint64_t> counters() const override { return {}; }
   Result<> set_audit(bool audit) override {

@@ -13,7 +13,7 @@ namespace usher::agent::test {
 namespace {
 
 struct EventWorld : World {
-  usher_event record{};
+  usher_kernel_event record{};
 
   EventWorld() {
     container("c1", 100, 50);

@@ -11,9 +11,10 @@ using namespace usher::enforce::testing;  // NOLINT
 
 namespace {
 
-std::vector<usher_event> events_of(Enforcer& enforcer) {
-  std::vector<usher_event> events;
-  BOOST_REQUIRE(enforcer.consume([&](const usher_event& e) { events.push_back(e); }).has_value());
+std::vector<usher_kernel_event> events_of(Enforcer& enforcer) {
+  std::vector<usher_kernel_event> events;
+  BOOST_REQUIRE(
+      enforcer.consume([&](const usher_kernel_event& e) { events.push_back(e); }).has_value());
   return events;
 }
 
@@ -55,7 +56,7 @@ BOOST_FIXTURE_TEST_CASE(a_denial_is_told_with_workload_rule_and_path, Enrolled) 
   BOOST_REQUIRE(::poll(&ready, 1, 5000) == 1);
   const auto events = events_of(enforcer());
   const auto denial = std::ranges::find_if(
-      events, [](const usher_event& e) { return e.type == USHER_EVENT_VERDICT; });
+      events, [](const usher_kernel_event& e) { return e.type == USHER_EVENT_VERDICT; });
   BOOST_REQUIRE((denial != events.end()));
   BOOST_TEST(denial->workload == slot);
   BOOST_TEST(denial->incarnation == enforcer().incarnation(slot));
@@ -97,7 +98,7 @@ BOOST_FIXTURE_TEST_CASE(in_audit_mode_nothing_is_denied_but_told, Enrolled) {
   BOOST_REQUIRE(enforcer().set_audit(true).has_value());
   BOOST_TEST(run(*cgroup, {"/bin/denied", "true"}).exit_code == 0);
   const auto events = events_of(enforcer());
-  BOOST_TEST(std::ranges::any_of(events, [](const usher_event& e) {
+  BOOST_TEST(std::ranges::any_of(events, [](const usher_kernel_event& e) {
     return e.verdict == USHER_WOULD_DENY && (e.flags & USHER_EVENT_NODE_AUDIT) != 0;
   }));
 }
@@ -137,7 +138,7 @@ BOOST_FIXTURE_TEST_CASE(the_cgroups_removal_is_told_and_ends_the_enrolment, Enro
   pollfd ready{.fd = enforcer().events_fd(), .events = POLLIN, .revents = 0};
   BOOST_REQUIRE(::poll(&ready, 1, 5000) == 1);
   const auto events = events_of(enforcer());
-  BOOST_TEST(std::ranges::any_of(events, [&](const usher_event& e) {
+  BOOST_TEST(std::ranges::any_of(events, [&](const usher_kernel_event& e) {
     return e.type == USHER_EVENT_CGROUP_GONE && e.workload == slot && e.cgroup == id;
   }));
   BOOST_TEST(enforcer().end(slot).has_value());
@@ -151,7 +152,7 @@ BOOST_FIXTURE_TEST_CASE(what_the_rate_limit_held_back_is_counted_exactly, Enroll
     BOOST_REQUIRE(run(*cgroup, {"/bin/denied", "true"}).denied());
   }
   std::uint64_t told = 0;
-  for (const usher_event& event : events_of(enforcer())) {
+  for (const usher_kernel_event& event : events_of(enforcer())) {
     told += event.type == USHER_EVENT_VERDICT ? 1 + event.suppressed : 0;
   }
   for (const auto& suppressed : enforcer().take_suppressed()) {

@@ -13,11 +13,11 @@ constexpr usher_rate_key kKey{.workload = 3, .rule = 17};
 // Stands for the kernel's side: holds back or sends; an event tells what was held back before it.
 struct Kernel {
   usher_rate rate{};
-  std::deque<usher_event> ring;
+  std::deque<usher_kernel_event> ring;
 
   void hold_back() { ++rate.suppressed; }
   void send() {
-    usher_event event{};
+    usher_kernel_event event{};
     event.workload = kKey.workload;
     event.rule = kKey.rule;
     event.suppressed = rate.suppressed - rate.reported;
