@@ -52,13 +52,50 @@ fs::path make_directory(const fs::path& pattern) {
   return name;
 }
 
-// As runtimes do it: a mount namespace whose root is the directory. (A chroot would not do: from one
-// no user namespace can be made.)
+// As runtimes do it: a mount namespace whose root is the directory. (A chroot would not do: from
+// one no user namespace can be made.)
 bool enter(const fs::path& root) {
   return ::unshare(CLONE_NEWNS) == 0 &&
          ::mount(root.c_str(), root.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0 &&
          ::chdir(root.c_str()) == 0 && ::syscall(SYS_pivot_root, ".", ".") == 0 &&
          ::umount2(".", MNT_DETACH) == 0 && ::chdir("/") == 0;
+}
+
+// Loading the programs takes ten seconds in an emulated machine: a test program does it once, and
+// takes them down at its end.
+class Loaded {
+ public:
+  explicit Loaded(const std::string& backend) : scratch_(make_directory("/var/tmp/usher-XXXXXX")) {
+    if (::mount("bpf", scratch_.c_str(), "bpf", 0, nullptr) != 0) {
+      throw std::system_error(errno, std::generic_category(), "mount a BPF file system");
+    }
+    enforce::Options options;
+    options.backend = backend;
+    options.pins = scratch_ / "usher";
+    auto opened = enforce::Enforcer::open(options);
+    if (!opened) {
+      throw std::runtime_error(opened.error().message);
+    }
+    enforcer_ = std::move(*opened);
+  }
+  ~Loaded() {
+    enforcer_.reset();
+    (void)enforce::Enforcer::teardown(scratch_ / "usher");
+    ::umount2(scratch_.c_str(), MNT_DETACH);
+    ::rmdir(scratch_.c_str());
+  }
+  Loaded(const Loaded&) = delete;
+  Loaded& operator=(const Loaded&) = delete;
+  enforce::Enforcer& enforcer() { return *enforcer_; }
+
+ private:
+  fs::path scratch_;
+  std::unique_ptr<enforce::Enforcer> enforcer_;
+};
+
+enforce::Enforcer& loaded(const std::string& backend) {
+  static Loaded once(backend);  // a test program speaks of one backend
+  return once.enforcer();
 }
 
 fs::path probe_program() {
@@ -76,40 +113,34 @@ boost::test_tools::assertion_result takes_tracepoint(boost::unit_test::test_unit
 }
 
 Container::Container(const std::string& backend)
-    : scratch_(make_directory("/var/tmp/usher-XXXXXX")) {
+    : scratch_(make_directory("/var/tmp/usher-XXXXXX")), enforcer_(loaded(backend)) {
   root_ = scratch_ / "root";
-  const fs::path bpffs = scratch_ / "bpf";
-  fs::create_directories(bpffs);
-  for (const char* directory : {"bin", "etc/keys", "tmp", "data/a/b", "work/u", "work/w", "proc", "dev"}) {
+  for (const char* directory :
+       {"bin", "etc/keys", "tmp", "data/a/b", "work/u", "work/w", "proc", "dev"}) {
     fs::create_directories(root_ / directory);
   }
   fs::copy_file("/bin/busybox", root_ / "bin/busybox");
   fs::copy_file(probe_program(), root_ / "bin/denied");
   fs::copy_file(probe_program(), root_ / "bin/probe");
   fs::create_symlink("busybox", root_ / "bin/sh");
-  for (const char* file : {"dev/null", "etc/secret", "etc/plain", "etc/keys/one", "data/a/b/file"}) {
+  for (const char* file :
+       {"dev/null", "etc/secret", "etc/plain", "etc/keys/one", "data/a/b/file"}) {
     std::ofstream(root_ / file) << "text\n";
   }
-  if (::mount("bpf", bpffs.c_str(), "bpf", 0, nullptr) != 0 ||
-      ::mount("proc", (root_ / "proc").c_str(), "proc", 0, nullptr) != 0) {
+  if (::mount("proc", (root_ / "proc").c_str(), "proc", 0, nullptr) != 0) {
     throw std::system_error(errno, std::generic_category(), "mount");
   }
-  enforce::Options options;
-  options.backend = backend;
-  options.pins = bpffs / "usher";
-  auto opened = enforce::Enforcer::open(options);
-  if (!opened) {
-    throw std::runtime_error(opened.error().message);
-  }
-  enforcer_ = std::move(*opened);
-  cgroup_ = make_directory(enforcer_->cgroup_root() / "usher-XXXXXX");
+  cgroup_ = make_directory(enforcer_.cgroup_root() / "usher-XXXXXX");
 }
 
 Container::~Container() {
-  enforcer_.reset();
-  (void)enforce::Enforcer::teardown(scratch_ / "bpf/usher");
+  (void)enforcer_.set_audit(false);
+  (void)events();
+  if (slot_ != 0) {
+    (void)enforcer_.end(slot_);
+    (void)enforcer_.forget(slot_);
+  }
   ::umount2((root_ / "proc").c_str(), MNT_DETACH);
-  ::umount2((scratch_ / "bpf").c_str(), MNT_DETACH);
   ::rmdir(cgroup_.c_str());
   std::error_code ignored;
   fs::remove_all(scratch_, ignored);
@@ -122,7 +153,7 @@ void Container::enforce(const std::string& rules) {
     throw std::runtime_error(loaded.errors.empty() ? "no policy" : loaded.errors[0].text());
   }
   const policy::CompileInput input{
-      .key = enforcer_->key(), .merged = 0, .capabilities = enforcer_->capabilities()};
+      .key = enforcer_.key(), .merged = 0, .capabilities = enforcer_.capabilities()};
   const auto ids = [this](const policy::RuleName& name) {
     names_.push_back(name);
     return USHER_RULE_FIRST + static_cast<std::uint32_t>(names_.size()) - 1;
@@ -131,12 +162,12 @@ void Container::enforce(const std::string& rules) {
   if (!image) {
     throw std::runtime_error(image.error().message);
   }
-  const auto profile = enforcer_->publish(*image);
+  const auto profile = enforcer_.publish(*image);
   if (!profile) {
     throw std::runtime_error(profile.error().message);
   }
   if (slot_ != 0) {
-    (void)enforcer_->switch_to(slot_, *profile);
+    (void)enforcer_.switch_to(slot_, *profile);
     return;
   }
   struct stat info{};
@@ -144,7 +175,7 @@ void Container::enforce(const std::string& rules) {
   identity::Placement placement;
   placement.cgroup_path = "/" + cgroup_.filename().string();
   placement.cgroup_id = info.st_ino;
-  const auto slot = enforcer_->enrol(placement, *profile, 0);
+  const auto slot = enforcer_.enrol(placement, *profile, 0);
   if (!slot) {
     throw std::runtime_error(slot.error().message);
   }
@@ -183,7 +214,7 @@ int Container::probe(std::vector<std::string> arguments) const {
 
 std::vector<usher_kernel_event> Container::events() {
   std::vector<usher_kernel_event> events;
-  (void)enforcer_->consume([&](const usher_kernel_event& e) {
+  (void)enforcer_.consume([&](const usher_kernel_event& e) {
     if (e.type == USHER_EVENT_VERDICT) {
       events.push_back(e);
     }

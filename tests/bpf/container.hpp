@@ -1,4 +1,5 @@
-// A container in small: a cgroup, a root directory with busybox and the probe in it, an enforcer.
+// A container in small: a cgroup, a root directory with busybox and the probe in it, an enforcer
+// that all containers of a test program share.
 // What runs in it enters the cgroup and the root and then execs, as a runtime's init does.
 #pragma once
 
@@ -35,7 +36,7 @@ class Container {
   std::vector<usher_kernel_event> events();
   std::string rule_of(const usher_kernel_event& event) const;
 
-  enforce::Enforcer& enforcer() { return *enforcer_; }
+  enforce::Enforcer& enforcer() { return enforcer_; }
   std::uint32_t slot() const { return slot_; }
   const std::filesystem::path& root() const { return root_; }
 
@@ -43,7 +44,7 @@ class Container {
   std::filesystem::path scratch_;
   std::filesystem::path root_;
   std::filesystem::path cgroup_;
-  std::unique_ptr<enforce::Enforcer> enforcer_;
+  enforce::Enforcer& enforcer_;
   std::vector<policy::RuleName> names_;
   std::uint32_t slot_ = 0;
 };
