@@ -60,10 +60,10 @@ for d in "$W/vol/secret" "$W/same/secret"; do
 done
 mkdir -p "$W"/rootfs/data/{secret,open,mnt,scratch} "$W/rootfs/opt/tools"
 prepare() {
-  echo hidden >"$W/rootfs/data/secret/key"
-  echo hidden >"$W/rootfs/data/secret/doomed"
   rm -rf "$W"/rootfs/data/{open,secret} "$W/rootfs/etc/t" "$W/marks/ready"
   mkdir -p "$W"/rootfs/data/{open,secret}
+  echo hidden >"$W/rootfs/data/secret/key"
+  echo hidden >"$W/rootfs/data/secret/doomed"
   echo plain >"$W/rootfs/data/open/file"
   echo root >"$W/rootfs/etc/passwd"
   chmod -R a+rwX "$W/rootfs/data" "$W/vol" "$W/same" "$W/marks"
