@@ -32,6 +32,24 @@ on = "read"
 paths = ["/data/secret/", "/data/odd\\x01\\xff \\x27name"]
 action = "deny"
 T
+# One rule that names a file for every byte that a name can hold.
+hexes=$(for ((i = 1; i < 256; i++)); do [ $i -eq 47 ] || printf '%02x ' $i; done)
+{
+  cat <<'T'
+[policy]
+name = "bytes"
+degrade = true
+[select]
+namespaces = ["payments"]
+[[rule]]
+name = "each-byte"
+on = "read"
+action = "deny"
+paths = [
+T
+  for hex in $hexes; do echo "\"/data/bytes/\\\\x${hex}x\","; done
+  echo ']'
+} >"$W/policy.d/bytes.toml"
 cp "$W/lsm-only.toml" "$W/policy.d/files.toml" 2>/dev/null
 agent_start || { not_ok "the agent starts"; finish; }
 
@@ -103,10 +121,17 @@ if [ "$BACKEND" = lsm ]; then
   odd=$(printf 'odd\001\377 \047name')
   echo x >"$W/rootfs/data/$odd"
   echo x >"$W/rootfs/data/plain"
+  mkdir -p "$W/rootfs/data/bytes"
+  for hex in $hexes; do
+    printf -v name '%b' "\\x$hex"
+    echo x >"$W/rootfs/data/bytes/${name}x"
+    echo x >"$W/rootfs/data/bytes/${name}y"
+  done
   BUNDLE_ROOT=$W/rootfs bundle files payments files main -- /usr/bin/probe sleep
   check "files: the container runs" run_detached "$rt" files
   check "200 levels under a ruled directory are denied" test "$(exec_in "$rt" files /usr/bin/probe deep /data/secret 200 r; echo $?)" = 1
   check "a name of odd bytes is denied" test "$(exec_in "$rt" files /usr/bin/probe open "/data/$odd" r; echo $?)" = 1
+  check "every byte that a name can hold is told from its neighbour" test "$(exec_in "$rt" files /usr/bin/probe bytes /data/bytes; echo $?)" = 1
   check "its neighbour is not" exec_in "$rt" files /usr/bin/probe open /data/plain r
   delete "$rt" files
 else

@@ -1,6 +1,6 @@
 /* probe: what a hostile or a plain container tries, one system call at a time. Static, so that it
- * runs in any root. Exit status: 0 it was let through, 1 it was refused (EPERM, EACCES), 2 it failed
- * for another reason (printed), 64 usage. */
+ * runs in any root. Exit status: 0 it was let through, 1 it was refused (EPERM, EACCES), 2 it
+ * failed for another reason (printed), 64 usage. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,11 +32,11 @@ static int verdict(const char* what, long result) {
 }
 
 static int flags_of(const char* mode) {
-  return strcmp(mode, "w") == 0        ? O_WRONLY
-         : strcmp(mode, "c") == 0      ? O_WRONLY | O_CREAT
-         : strcmp(mode, "trunc") == 0  ? O_RDONLY | O_TRUNC
-         : strcmp(mode, "rw") == 0     ? O_RDWR
-                                       : O_RDONLY;
+  return strcmp(mode, "w") == 0       ? O_WRONLY
+         : strcmp(mode, "c") == 0     ? O_WRONLY | O_CREAT
+         : strcmp(mode, "trunc") == 0 ? O_RDONLY | O_TRUNC
+         : strcmp(mode, "rw") == 0    ? O_RDWR
+                                      : O_RDONLY;
 }
 
 static int do_open(const char* path, const char* mode) {
@@ -91,9 +91,9 @@ static int do_uring(const char* path, const char* mode) {
                   MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
   char* cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe),
                   PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_CQ_RING);
-  struct io_uring_sqe* sqes = mmap(NULL, p.sq_entries * sizeof(struct io_uring_sqe),
-                                   PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring,
-                                   IORING_OFF_SQES);
+  struct io_uring_sqe* sqes =
+      mmap(NULL, p.sq_entries * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE,
+           MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
   if (sq == MAP_FAILED || cq == MAP_FAILED || sqes == MAP_FAILED) return 2;
   memset(sqes, 0, sizeof *sqes);
   sqes->opcode = IORING_OP_OPENAT;
@@ -144,7 +144,8 @@ static int do_handle(const char* path, const char* mode) {
   return verdict("open_by_handle_at", open_by_handle_at(root, &f.h, flags_of(mode)));
 }
 
-/* chroot DIR COMMAND…, userns-bind SRC DST COMMAND…, overlay LOWER SCRATCH COMMAND…: other names. */
+/* chroot DIR COMMAND…, userns-bind SRC DST COMMAND…, overlay LOWER SCRATCH COMMAND…: other names.
+ */
 static int do_chroot(char** argv) {
   if (chroot(argv[0]) != 0 || chdir("/") != 0) return verdict("chroot", -1) == 1 ? 2 : 2;
   execv(argv[1], argv + 1);
@@ -222,8 +223,8 @@ static int do_pivot(char** argv) {
   return verdict("exec", -1);
 }
 
-/* deep DIR LEVELS NAME: makes LEVELS nested directories below DIR and a file in the last, then opens
- * it by a relative name from there. */
+/* deep DIR LEVELS NAME: makes LEVELS nested directories below DIR and a file in the last, then
+ * opens it by a relative name from there. */
 static int do_deep(const char* dir, int levels, const char* mode) {
   if (chdir(dir) != 0) return 2;
   for (int i = 0; i < levels; ++i) {
@@ -231,6 +232,27 @@ static int do_deep(const char* dir, int levels, const char* mode) {
     if (chdir("d") != 0) return 2;
   }
   return do_open("file", mode);
+}
+
+/* bytes DIR: for every byte that a name can hold, opens DIR/<byte>x, which must be refused, and
+ * DIR/<byte>y, which must not. 1 when it is so for all. */
+static int do_bytes(const char* dir) {
+  int wrong = 0;
+  if (chdir(dir) != 0) return 2;
+  for (int byte = 1; byte < 256; ++byte) {
+    if (byte == '/') continue;
+    char ruled[3] = {(char)byte, 'x', 0};
+    char free_name[3] = {(char)byte, 'y', 0};
+    const int refused = open(ruled, O_RDONLY) < 0 && errno == EPERM;
+    const int let = open(free_name, O_RDONLY) >= 0;
+    if (!refused || !let) {
+      printf("byte %d: ruled name %s, other name %s\n", byte, refused ? "refused" : "let through",
+             let ? "let through" : "refused");
+      ++wrong;
+    }
+  }
+  printf("bytes: %d wrong\n", wrong);
+  return wrong == 0 ? 1 : 2;
 }
 
 static socklen_t address_of(const char* family, const char* text, int port,
@@ -265,7 +287,8 @@ static int do_socket(const char* call, char** argv) {
   } else if (strcmp(call, "bind") == 0) {
     result = bind(s, (struct sockaddr*)&to, length);
   } else {
-    result = sendto(s, "x", 1, type == SOCK_STREAM ? MSG_FASTOPEN : 0, (struct sockaddr*)&to, length);
+    result =
+        sendto(s, "x", 1, type == SOCK_STREAM ? MSG_FASTOPEN : 0, (struct sockaddr*)&to, length);
   }
   if (result < 0 && (errno == ECONNREFUSED || errno == EINPROGRESS || errno == ENETUNREACH ||
                      errno == EADDRNOTAVAIL || errno == EHOSTUNREACH)) {
@@ -303,11 +326,15 @@ static int do_talk(const char* path) {
 
 static int usage(void) {
   fputs(
-      "usage: probe mark FILE | script SCRIPT FILE | sleep | open PATH r|w|c|rw|trunc | thread PATH MODE | uring PATH MODE |\n"
-      "  handle PATH MODE | exec PROGRAM… | memfd PROGRAM… | unlink P | rmdir P | mkdir P | rename A B |\n"
-      "  link A B | symlink A B | chmod P | truncate P | deep DIR LEVELS MODE | chroot DIR CMD… |\n"
+      "usage: probe mark FILE | script SCRIPT FILE | sleep | open PATH r|w|c|rw|trunc | thread "
+      "PATH MODE | uring PATH MODE |\n"
+      "  handle PATH MODE | exec PROGRAM… | memfd PROGRAM… | unlink P | rmdir P | mkdir P | rename "
+      "A B |\n"
+      "  link A B | symlink A B | chmod P | truncate P | bytes DIR | deep DIR LEVELS MODE | chroot "
+      "DIR CMD… |\n"
       "  userns-bind SRC DST CMD… | overlay LOWER SCRATCH CMD… | pivot ROOT CMD… |\n"
-      "  connect|sendto|bind 4|6|unspec tcp|udp ADDR PORT | socket FAMILY TYPE PROTOCOL | unix PATH | talk PATH\n",
+      "  connect|sendto|bind 4|6|unspec tcp|udp ADDR PORT | socket FAMILY TYPE PROTOCOL | unix "
+      "PATH | talk PATH\n",
       stderr);
   return 64;
 }
@@ -330,6 +357,7 @@ int main(int argc, char** argv) {
   if (strcmp(c, "mkdir") == 0) return verdict(c, mkdir(rest[0], 0755));
   if (strcmp(c, "chmod") == 0) return verdict(c, chmod(rest[0], 0777));
   if (strcmp(c, "truncate") == 0) return verdict(c, truncate(rest[0], 0));
+  if (strcmp(c, "bytes") == 0) return do_bytes(rest[0]);
   if (strcmp(c, "unix") == 0) return do_unix(rest[0]);
   if (strcmp(c, "talk") == 0) return do_talk(rest[0]);
   if (n < 2) return usage();
