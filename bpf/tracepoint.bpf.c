@@ -32,8 +32,13 @@ int BPF_PROG(usher_task_newtask, struct task_struct* child, unsigned long clone_
   struct task_struct* parent = bpf_get_current_task_btf();
   struct usher_task* t = remembered_identity(parent);
   u32 index = t ? t->workload : workload_of_tid(parent->pid);
-  if (!index) return 0;
-  remember_tid(child->pid, index);
+  u32 child_tid = child->pid;
+  if (!index) {
+    /* Thread ids come round again: what an earlier owner left must not become this task's. */
+    bpf_map_delete_elem(&tids, &child_tid);
+    return 0;
+  }
+  remember_tid(child_tid, index);
   if (t) hand_down(t, child);
   return 0;
 }

@@ -70,7 +70,10 @@ if [ "$marks" -eq "$COUNT" ]; then
   ok "$COUNT allowed entrypoints: $COUNT marks, no false denial"
 else
   not_ok "$COUNT allowed entrypoints: $marks marks"
-  head -c 600 "$W"/out/allowed-0 | sed 's/^/# /'
+  for ((i = 0; i < COUNT; i++)); do
+    [ -e "$W/marks/allowed-$i" ] || { head -c 400 "$W/out/allowed-$i" | sed "s/^/# allowed-$i: /"; }
+  done | head -20
+  grep -h '"refused"' "$W/usherd.log" | cut -c1-400 | sed 's/^/# usherd: /' | head -10
 fi
 check "no workload is left behind" wait_for 30 sh -c "[ \"\$('$BIN/usherctl' --socket '$W/run/admin.sock' workloads --json | grep -c '\"slot\"')\" -eq 0 ]"
 finish
