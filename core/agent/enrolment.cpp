@@ -45,7 +45,9 @@ asio::awaitable<v1::HookResponse> Enrolment::hook(v1::HookRequest request) {
     verdict =
         fail_in("the container's state, as its runtime gave it, cannot be read", state.error());
   } else if (stage == v1::HOOK_STAGE_PRESTART || stage == v1::HOOK_STAGE_CREATE_RUNTIME) {
+    const auto begun = std::chrono::steady_clock::now();
     verdict = co_await gate(request.runtime(), *state, request.state());
+    times_.add(std::chrono::steady_clock::now() - begun, !verdict);
   } else if (stage == v1::HOOK_STAGE_CREATE_CONTAINER || stage == v1::HOOK_STAGE_START_CONTAINER) {
     verdict = confirm(*state);
   } else if (stage == v1::HOOK_STAGE_POSTSTART || stage == v1::HOOK_STAGE_POSTSTOP) {

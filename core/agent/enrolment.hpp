@@ -8,6 +8,7 @@
 #include <string>
 
 #include "adapter/host.hpp"
+#include "agent/gate_times.hpp"
 #include "agent/journal.hpp"
 #include "agent/locator.hpp"
 #include "agent/profile_cache.hpp"
@@ -45,6 +46,8 @@ class Enrolment {
   Result<> admit(identity::Identity who, const std::string& runtime,
                  const identity::OciState& state);
 
+  GateTimes::Summary times() const { return times_.summary(); }
+
  private:
   asio::awaitable<Result<>> gate(std::string runtime, identity::OciState state, std::string raw);
   Result<> confirm(const identity::OciState& state) const;
@@ -53,6 +56,7 @@ class Enrolment {
   Result<> enrol(identity::Workload workload, ProfileHandle profile);
 
   Parts p_;
+  GateTimes times_;
 };
 
 }  // namespace usher::agent

@@ -59,6 +59,12 @@ int show_status(api::Client& client, const Terminal& terminal) {
   out << fmt::format("{} workloads ({} adopted), {} policies, {} profiles, arena {}/{} cells\n",
                      status.workloads(), status.adopted(), status.policies(), status.profiles(),
                      status.arena_cells_used(), status.arena_cells());
+  if (status.gates() != 0) {
+    out << fmt::format(
+        "{} gates answered, {} refused; lately {} µs at p50, {} at p99, {} longest\n",
+        status.gates(), status.gates_refused(), status.gate_p50_us(), status.gate_p99_us(),
+        status.gate_longest_us());
+  }
   std::string counters;
   for (const auto& [name, value] : std::map(status.counters().begin(), status.counters().end())) {
     if (value != 0) {

@@ -107,6 +107,11 @@ Json to_json(const v1::Status& status) {
           {"warnings", list(status.warnings())},
           {"arena_cells_used", status.arena_cells_used()},
           {"arena_cells", status.arena_cells()},
+          {"gates", status.gates()},
+          {"gates_refused", status.gates_refused()},
+          {"gate_p50_us", status.gate_p50_us()},
+          {"gate_p99_us", status.gate_p99_us()},
+          {"gate_longest_us", status.gate_longest_us()},
           {"counters", std::move(counters)}};
 }
 
