@@ -28,6 +28,7 @@ class Bridge::Gate {
   Gate& operator=(const Gate&) = delete;
   ~Gate() { answer(std::unexpected(kClosed)); }
 
+  bool asked() const { return done_.call != nullptr; }
   void disarm() { done_ = {}; }
   void answer(const Result<>& result) {
     const usher_done done = std::exchange(done_, {});
@@ -205,10 +206,8 @@ void Bridge::deliver(AdapterEvent event, const std::shared_ptr<Gate>& gate) {
     gate->answer(fail(why));
     return;
   }
-  if (event.kind == AdapterEvent::Kind::container_starting) {
+  if (gate->asked()) {
     event.done = [gate](const Result<>& result) { gate->answer(result); };
-  } else {
-    gate->answer({});
   }
   hooks_.sink(std::move(event));
 }

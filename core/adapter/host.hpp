@@ -39,7 +39,8 @@ struct AdapterInfo {
   std::vector<std::string> runtimes;  // names that a hook may carry in --runtime
 };
 
-// What an adapter published. Issue of gates: `done` must be called exactly once, on the loop.
+// What an adapter published. `done`, where it is there, must be called exactly once, on the loop:
+// when the event has been dealt with, or with the reason why it was refused.
 struct AdapterEvent {
   enum class Kind : std::uint8_t {
     sandbox_starting,
@@ -54,7 +55,7 @@ struct AdapterEvent {
   identity::Identity identity;
   std::string cgroup_path;  // as the runtime said, may be empty
   int pid = 0;
-  std::function<void(Result<>)> done;  // empty unless a gate
+  std::function<void(Result<>)> done;  // always with container_starting, else where asked for
 };
 
 class Host {

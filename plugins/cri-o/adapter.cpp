@@ -5,6 +5,7 @@
 #include "cri-o/hook_json.hpp"
 #include "cri-o/identify.hpp"
 #include "cri-o/installer.hpp"
+#include "cri-o/pod_records.hpp"
 #include "usher/plugin.hpp"
 
 namespace usher::cri_o {
@@ -17,6 +18,9 @@ constexpr const char* kTraces[] = {"/run/crio/crio.sock", "/usr/bin/crio",
                                    "/usr/local/bin/crio", "/etc/crio/crio.conf",
                                    "/usr/bin/podman",     "/usr/local/bin/podman"};
 
+constexpr std::initializer_list<std::string_view> kSettings = {"root", kSocketSetting,
+                                                               kDeadlineSetting};
+
 class Adapter {
  public:
   static constexpr std::string_view kName = "cri-o";
@@ -24,7 +28,7 @@ class Adapter {
   static constexpr usher_string kRuntimes[] = {{USHER_LITERAL("cri-o")}, {USHER_LITERAL("podman")}};
 
   static void probe(const plugin::Settings& settings) {
-    settings.allow_only({"root"});
+    settings.allow_only(kSettings);
     const fs::path root = settings.text("root", "/");
     std::string looked_for;
     for (const char* trace : kTraces) {
@@ -38,14 +42,19 @@ class Adapter {
     throw plugin::Absent("neither CRI-O nor podman is here: there is none of " + looked_for);
   }
 
-  Adapter(plugin::Host host, const plugin::Settings& settings) : host_(host) {
-    settings.allow_only({"root"});
+  Adapter(plugin::Host host, const plugin::Settings& settings) : records_(host, settings) {
+    settings.allow_only(kSettings);
   }
 
-  void start() { host_.set_health(USHER_HEALTHY, "asked by the OCI hook, container by container"); }
+  void start() { records_.start(); }
+  void stop(plugin::Done stopped) { records_.stop(std::move(stopped)); }
 
   void identify(const plugin::OciState& state, plugin::Answer answer) {
-    answer.is(state.runtime == kPodman ? identify_podman(state) : identify_cri_o(state));
+    if (state.runtime == kPodman) {
+      answer.is(identify_podman(state));
+    } else {
+      records_.answer(identify_cri_o(state), std::move(answer));
+    }
   }
 
   static void plan(const plugin::Settings& settings, plugin::Report& report) {
@@ -62,7 +71,7 @@ class Adapter {
   }
 
  private:
-  plugin::Host host_;
+  PodRecords records_;
 };
 
 }  // namespace
