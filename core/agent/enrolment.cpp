@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/mount_namespaces.hpp"
 #include "base/escape.hpp"
 #include "identity/oci_state.hpp"
 #include "identity/placement.hpp"
@@ -191,6 +192,10 @@ Result<Enrolment::Admitted> Enrolment::take_in(identity::Identity who, const std
 
 Result<> Enrolment::enrol(identity::Workload workload, ProfileHandle profile) {
   const auto cgroup = workload.placement.cgroup_id;
+  if (auto claimed = claim_mntns(workload.placement, p_.registry, p_.enforcer, p_.locator);
+      !claimed) {
+    return claimed;
+  }
   // The record first: what is in the kernel must be attributable after a crash at any point.
   if (auto written = p_.records.write(workload); !written) {
     return fail_in("cannot write its record", written.error());
