@@ -1,10 +1,13 @@
 // cri-o.so: containers of CRI-O and podman, whose OCI hooks come from a hooks directory.
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <utility>
 
-#include "cri-o/hook_json.hpp"
 #include "cri-o/identify.hpp"
 #include "cri-o/installer.hpp"
+#include "cri-o/keeper.hpp"
+#include "cri-o/settings.hpp"
 #include "usher/plugin.hpp"
 
 namespace usher::cri_o {
@@ -24,7 +27,7 @@ class Adapter {
   static constexpr usher_string kRuntimes[] = {{USHER_LITERAL("cri-o")}, {USHER_LITERAL("podman")}};
 
   static void probe(const plugin::Settings& settings) {
-    settings.allow_only({"root"});
+    check_keys(settings);
     const fs::path root = settings.text("root", "/");
     std::string looked_for;
     for (const char* trace : kTraces) {
@@ -39,10 +42,25 @@ class Adapter {
   }
 
   Adapter(plugin::Host host, const plugin::Settings& settings) : host_(host) {
-    settings.allow_only({"root"});
+    if (auto options = HookOptions::from(settings); options.install) {
+      keeper_.emplace(host, std::move(options), [host](auto health, const std::string& sentence) {
+        host.set_health(health, sentence);
+      });
+    }
   }
 
-  void start() { host_.set_health(USHER_HEALTHY, "asked by the OCI hook, container by container"); }
+  void start() {
+    host_.set_health(USHER_HEALTHY, "asked by the OCI hook, container by container");
+    if (keeper_) {
+      keeper_->start();
+    }
+  }
+  void stop(plugin::Done stopped) {
+    if (keeper_) {
+      keeper_->stop();
+    }
+    stopped.ok();
+  }
 
   void identify(const plugin::OciState& state, plugin::Answer answer) {
     answer.is(state.runtime == kPodman ? identify_podman(state) : identify_cri_o(state));
@@ -63,6 +81,7 @@ class Adapter {
 
  private:
   plugin::Host host_;
+  std::optional<Keeper> keeper_;  // where install = true
 };
 
 }  // namespace
