@@ -30,6 +30,8 @@ class Registry {
   Result<> add(Entry entry);
   void remove(std::uint32_t slot);
   void mark_ended(std::uint32_t slot);
+  // Fills in who an entry is. A container id that it had stays; the new one must be free.
+  void identify(std::uint32_t slot, identity::Identity who);
 
   Entry* by_slot(std::uint32_t slot);
   const Entry* by_slot(std::uint32_t slot) const;

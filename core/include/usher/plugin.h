@@ -142,12 +142,14 @@ typedef struct usher_identity {
  * them in the order in which one thread published them.
  *
  *   kind                identity must hold            cgroup_path, pid
- *   SANDBOX_STARTING    sandbox_id, pod, labels       may be empty; also for one found running
- *   SANDBOX_GONE        sandbox_id                    not read
+ *   SANDBOX_STARTING    sandbox_id (1), pod, labels   may be empty; also for one found running
+ *   SANDBOX_GONE        sandbox_id (1)                not read
  *   CONTAINER_STARTING  container_id, its pod         one of the two
  *   CONTAINER_RUNNING   container_id, its pod         one of the two
  *   CONTAINER_GONE      container_id                  not read
  *   SYNCED, LISTING     (NULL)                        not read
+ *
+ *   (1) or container_id, where the sandbox is a container and both are the same
  */
 #define USHER_EVENT_SANDBOX_STARTING 1
 #define USHER_EVENT_SANDBOX_GONE 2
