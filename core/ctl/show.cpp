@@ -154,9 +154,15 @@ Json to_json(const v1::Policy& policy) {
 }
 
 Json to_json(const v1::Adapter& adapter) {
-  return {{"name", escape(adapter.name())},     {"version", escape(adapter.version())},
-          {"path", escape(adapter.path())},     {"state", escape(adapter.state())},
-          {"reason", escape(adapter.reason())}, {"runtimes", list(adapter.runtimes())}};
+  Json counters = Json::object();
+  for (const auto& [name, value] : std::map(adapter.counters().begin(), adapter.counters().end())) {
+    counters[escape(name)] = value;
+  }
+  return {{"name", escape(adapter.name())},           {"version", escape(adapter.version())},
+          {"path", escape(adapter.path())},           {"state", escape(adapter.state())},
+          {"reason", escape(adapter.reason())},       {"runtimes", list(adapter.runtimes())},
+          {"selection", escape(adapter.selection())}, {"health", escape(adapter.health())},
+          {"counters", std::move(counters)}};
 }
 
 Json to_json(const v1::ExplainResponse& answer) {
