@@ -74,10 +74,10 @@ int show_status(api::Client& client, const Terminal& terminal) {
         << '\n';
   }
   for (const auto& error : status.policy_errors()) {
-    out << "  " << escape(error) << '\n';
+    out << "  " << sentence(error) << '\n';
   }
   for (const auto& warning : status.warnings()) {
-    out << terminal.paint(Colour::yellow, "warning: ") << escape(warning) << '\n';
+    out << terminal.paint(Colour::yellow, "warning: ") << sentence(warning) << '\n';
   }
   return kOk;
 }
@@ -128,7 +128,7 @@ int show_policies(api::Client& client, const Terminal& terminal) {
     table.add({escape(policy.name()), mode, std::to_string(policy.rules()),
                std::to_string(policy.workloads()),
                Cell(escape(policy.state()), colour_of_state(policy.state())), escape(policy.file()),
-               escape(policy.error())});
+               sentence(policy.error())});
   }
   table.print(terminal);
   return kOk;
@@ -152,7 +152,7 @@ int show_adapters(api::Client& client, const Terminal& terminal) {
   for (const auto& adapter : answer->adapters()) {
     table.add({escape(adapter.name()), escape(adapter.version()),
                Cell(escape(adapter.state()), colour_of_state(adapter.state())),
-               joined(adapter.runtimes()), escape(adapter.reason()), escape(adapter.path())});
+               joined(adapter.runtimes()), sentence(adapter.reason()), escape(adapter.path())});
   }
   table.print(terminal);
   return kOk;
