@@ -119,7 +119,8 @@ Result<> Agent::open_adapters() {
       {.directory = config_.adapter_directory,
        .automatic = config_.adapters_automatic,
        .selected = config_.adapters_selected,
-       .config = config_.adapter_config},
+       .config = config_.adapter_config,
+       .gate_deadline = config_.hook_deadline},
       // Events come while the loop runs, which is after open().
       [this](adapter::AdapterEvent event) { feed_->take(std::move(event)); },
       [this](int level, std::string_view name, std::string_view message) {

@@ -54,6 +54,9 @@ void Feed::take(AdapterEvent event) {
     case Kind::synced:
       synced(event);
       break;
+    case Kind::listing:
+      listing(event);
+      break;
   }
   answer(event, {});
 }
@@ -133,6 +136,13 @@ void Feed::gone(const AdapterEvent& event) {
   refused_.erase(event.identity.container_id);
   if (const auto* entry = p_.registry.by_container(event.identity.container_id)) {
     p_.gone(entry->workload.slot);
+  }
+}
+
+void Feed::listing(const AdapterEvent& event) {
+  p_.sandboxes.begin_list(event.adapter);
+  for (auto& [id, refused] : refused_) {
+    refused.seen = refused.seen && refused.adapter != event.adapter;
   }
 }
 

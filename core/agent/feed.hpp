@@ -49,6 +49,7 @@ class Feed {
   void container_starting(adapter::AdapterEvent event);
   void container_running(adapter::AdapterEvent event);
   void gone(const adapter::AdapterEvent& event);
+  void listing(const adapter::AdapterEvent& event);
   void synced(const adapter::AdapterEvent& event);
   void remember(const adapter::AdapterEvent& event, const Error& why);
   void tag_soon(std::function<void(Result<>)> done);

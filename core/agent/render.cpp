@@ -88,6 +88,9 @@ v1::Adapter render(const adapter::AdapterInfo& info) {
   for (const auto& runtime : info.runtimes) {
     out.add_runtimes(runtime);
   }
+  out.set_selection(info.selection);
+  out.set_health(info.health);
+  out.mutable_counters()->insert(info.counters.begin(), info.counters.end());
   return out;
 }
 

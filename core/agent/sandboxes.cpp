@@ -83,13 +83,17 @@ std::size_t Sandboxes::sweep(std::string_view adapter) {
   const auto swept = std::erase_if(records_, [&](const auto& item) {
     return item.second.adapter == adapter && !item.second.seen;
   });
-  for (auto& [key, record] : records_) {
-    record.seen = record.seen && record.adapter != adapter;
-  }
+  begin_list(adapter);
   if (swept != 0) {
     counts_[std::string(adapter)] -= swept;
   }
   return swept;
+}
+
+void Sandboxes::begin_list(std::string_view adapter) {
+  for (auto& [key, record] : records_) {
+    record.seen = record.seen && record.adapter != adapter;
+  }
 }
 
 const identity::Identity* Sandboxes::find(std::string_view runtime, std::string_view id) const {

@@ -26,7 +26,10 @@ class Sandboxes {
   // than the one that is kept (who a pod is does not change); the first stays then.
   Result<> keep(std::string_view adapter, std::string_view runtime, identity::Identity record);
   void drop(std::string_view adapter, std::string_view runtime, std::string_view id);
-  // A list is complete: forgets what this adapter did not say since the list before. How many.
+  // A list begins: what this adapter said before must be said again until sweep.
+  void begin_list(std::string_view adapter);
+  // A list is complete: forgets what this adapter did not say since it, or the one before where
+  // nobody said that it began, and begins the next. How many.
   std::size_t sweep(std::string_view adapter);
 
   // Null where no adapter said it.

@@ -18,7 +18,7 @@ struct Options {
   std::string root;
   std::string hooks_dir;
   std::string hook_source;
-  std::string hook_path;
+  std::string hook_dir;
   std::string hook_socket;
   std::string runtime;
   std::string fail;
@@ -36,7 +36,7 @@ struct Options {
     set("root", root);
     set("hooks_dir", hooks_dir);
     set("hook_source", hook_source);
-    set("hook_path", hook_path);
+    set("hook_dir", hook_dir);
     set("socket", hook_socket);
     set("runtime", runtime);
     set("fail", fail);
@@ -68,7 +68,7 @@ void add_options(CLI::App& sub, Options& options) {
   sub.add_option("--root", options.root, "The node's root directory, seen from here");
   sub.add_option("--hooks-dir", options.hooks_dir, "Where the runtime looks for hooks");
   sub.add_option("--hook-source", options.hook_source, "The usher-hook to install");
-  sub.add_option("--hook-path", options.hook_path, "Where it is to lie on the node");
+  sub.add_option("--hook-dir", options.hook_dir, "The node's directory for it; it lies there as usher-hook-VERSION");
   sub.add_option("--hook-socket", options.hook_socket, "The agent's hook socket");
   sub.add_option("--hook-timeout", options.hook_timeout,
                  "How long the hook waits for the agent, in milliseconds")

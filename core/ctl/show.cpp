@@ -107,6 +107,11 @@ Json to_json(const v1::Status& status) {
           {"warnings", list(status.warnings())},
           {"arena_cells_used", status.arena_cells_used()},
           {"arena_cells", status.arena_cells()},
+          {"gates", status.gates()},
+          {"gates_refused", status.gates_refused()},
+          {"gate_p50_us", status.gate_p50_us()},
+          {"gate_p99_us", status.gate_p99_us()},
+          {"gate_longest_us", status.gate_longest_us()},
           {"counters", std::move(counters)}};
 }
 
@@ -149,9 +154,15 @@ Json to_json(const v1::Policy& policy) {
 }
 
 Json to_json(const v1::Adapter& adapter) {
-  return {{"name", escape(adapter.name())},     {"version", escape(adapter.version())},
-          {"path", escape(adapter.path())},     {"state", escape(adapter.state())},
-          {"reason", escape(adapter.reason())}, {"runtimes", list(adapter.runtimes())}};
+  Json counters = Json::object();
+  for (const auto& [name, value] : std::map(adapter.counters().begin(), adapter.counters().end())) {
+    counters[escape(name)] = value;
+  }
+  return {{"name", escape(adapter.name())},           {"version", escape(adapter.version())},
+          {"path", escape(adapter.path())},           {"state", escape(adapter.state())},
+          {"reason", escape(adapter.reason())},       {"runtimes", list(adapter.runtimes())},
+          {"selection", escape(adapter.selection())}, {"health", escape(adapter.health())},
+          {"counters", std::move(counters)}};
 }
 
 Json to_json(const v1::ExplainResponse& answer) {

@@ -45,8 +45,9 @@ cri::Lister::Options lister_options(const plugin::Settings& settings) {
 
 }  // namespace
 
-PodRecords::PodRecords(plugin::Host host, const plugin::Settings& settings)
+PodRecords::PodRecords(plugin::Host host, const plugin::Settings& settings, Tell tell)
     : host_(host),
+      tell_(std::move(tell)),
       installed_(settings.has(kSocketSetting) || crio_is_here(settings.text("root", "/"))) {
   auto options = lister_options(settings);
   options.health = [this](std::uint32_t health, const std::string& reason) {
@@ -59,7 +60,7 @@ PodRecords::PodRecords(plugin::Host host, const plugin::Settings& settings)
 
 void PodRecords::start() {
   if (lister_ == nullptr) {
-    host_.set_health(USHER_DEGRADED, "this host offers no loop: pods' labels are not known");
+    tell_(USHER_DEGRADED, "this host offers no loop: pods' labels are not known");
     return;
   }
   lister_->start();
@@ -67,13 +68,13 @@ void PodRecords::start() {
 
 void PodRecords::health(std::uint32_t health, const std::string& reason) {
   if (health == USHER_HEALTHY) {
-    host_.set_health(health, reason);
+    tell_(health, reason);
   } else if (!installed_) {
-    host_.set_health(USHER_HEALTHY, "CRI-O is not here; podman's hooks are answered");
+    tell_(USHER_HEALTHY, "CRI-O is not here; podman's hooks are answered");
   } else {
-    host_.set_health(health, reason +
-                                 "; identities come from the containers' keys alone, pods' "
-                                 "labels are not known (cri.socket names another socket)");
+    tell_(health, reason +
+                      "; identities come from the containers' keys alone, pods' "
+                      "labels are not known (cri.socket names another socket)");
   }
 }
 

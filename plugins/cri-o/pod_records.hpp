@@ -16,9 +16,12 @@ inline constexpr std::string_view kDeadlineSetting = "cri.deadline_ms";
 // [main]
 class PodRecords {
  public:
+  // Hears how the records stand, each time that changes: a USHER_HEALTHY… and a sentence.
+  using Tell = std::function<void(std::uint32_t health, const std::string& sentence)>;
+
   // Throws plugin::Failure for a setting that cannot be.
-  PodRecords(plugin::Host host, const plugin::Settings& settings);
-  // Lists and publishes what runs, now and whenever CRI-O has come back; sets the health.
+  PodRecords(plugin::Host host, const plugin::Settings& settings, Tell tell);
+  // Lists and publishes what runs, now and whenever CRI-O has come back.
   void start();
   // `who` as its keys say, joined with the record of its sandbox. A disagreement is refused. When
   // CRI-O does not answer in time, the keys alone: labels are not known then.
@@ -32,6 +35,7 @@ class PodRecords {
   void end_if_idle();
 
   plugin::Host host_;
+  Tell tell_;
   bool installed_;  // CRI-O is here, or its socket was named
   std::unique_ptr<cri::Lister> lister_;
   std::size_t asking_ = 0;

@@ -59,4 +59,19 @@ static inline void destroy_instance(void* self) {
   free(self);
 }
 
+/* The descriptor; all runtimes of the array. */
+#define ADAPTER(text_of_name, names, probe, create, start, stop, destroy, extension) \
+  const usher_plugin usher_plugin_v1 = {sizeof(usher_plugin),                        \
+                                        USHER_MINOR,                                 \
+                                        {USHER_LITERAL(text_of_name)},               \
+                                        {USHER_LITERAL("1.0")},                      \
+                                        names,                                       \
+                                        sizeof names / sizeof *names,                \
+                                        probe,                                       \
+                                        create,                                      \
+                                        start,                                       \
+                                        stop,                                        \
+                                        destroy,                                     \
+                                        extension};
+
 #endif

@@ -19,11 +19,13 @@ struct HostFixture {
   std::vector<std::string> log;
   std::function<void(adapter::AdapterEvent)> on_event;
   std::unique_ptr<adapter::Host> host;
+  std::chrono::milliseconds gate_deadline{10000};
 
   ~HostFixture() { stop(); }
 
   adapter::Host& make(adapter::HostOptions options) {
     options.trust_any_owner = true;
+    options.gate_deadline = gate_deadline;
     host = adapter::Host::create(
         loop, std::move(options),
         [this](adapter::AdapterEvent event) {
@@ -82,6 +84,11 @@ struct HostFixture {
         },
         asio::detached);
     run_until([&] { return over; });
+  }
+
+  // Of the first adapter.
+  std::uint64_t counter(const std::string& name) const {
+    return host->adapters().at(0).counters.at(name);
   }
 
   bool logged(const std::string& part) const {

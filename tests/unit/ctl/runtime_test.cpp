@@ -15,7 +15,7 @@ class Node {
     std::string name = "/tmp/usher-runtime-XXXXXX";
     root_ = ::mkdtemp(name.data());
     std::filesystem::create_directories(root_ / "hooks");
-    std::ofstream(root_ / "usher-hook.built") << "a program";
+    std::ofstream(root_ / "usher-hook.built") << "#!/bin/sh\necho usher-hook 1.2.3\n";
     std::filesystem::permissions(root_ / "usher-hook.built", std::filesystem::perms::owner_all);
     // So that verify finds the directory where CRI-O would.
     std::filesystem::create_directories(root_ / "etc/crio/crio.conf.d");
