@@ -104,6 +104,10 @@ cri::Detached PodRecords::ask(plugin::Identity who, plugin::Answer answer) {
     const auto sandbox = co_await lister_->client().sandbox(who.sandbox_id);
     if (sandbox) {
       cri::join(who, *sandbox);
+      if (!who.labels_known) {
+        host_.log(USHER_LOG_WARNING, "labels of " + escape(who.container_id) +
+                                         " are not known: " + sandbox->labels_problem);
+      }
       answer.is(who);
     } else if (sandbox.error().code == ENOENT && lister_->client().connected()) {
       answer.refuse("the container's keys name sandbox " + escape(who.sandbox_id) +

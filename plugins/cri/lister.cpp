@@ -19,6 +19,12 @@ constexpr int kBusyTries = 500;
                         USHER_INVALID);
 }
 
+void take_labels(plugin::Identity& who, const Sandbox& sandbox) {
+  who.pod_labels = sandbox.labels;
+  who.labels_known = sandbox.labels_problem.empty();
+  who.labels_source = who.labels_known ? kSource : "";
+}
+
 }  // namespace
 
 plugin::Identity identity_of(const Sandbox& sandbox) {
@@ -29,11 +35,9 @@ plugin::Identity identity_of(const Sandbox& sandbox) {
   who.container_id = sandbox.id;
   who.sandbox_id = sandbox.id;
   who.runtime_handler = sandbox.runtime_handler;
-  who.pod_labels = sandbox.labels;
-  who.labels_known = true;
+  take_labels(who, sandbox);
   who.is_sandbox = true;
   who.identity_source = kSource;
-  who.labels_source = kSource;
   return who;
 }
 
@@ -51,10 +55,8 @@ void join(plugin::Identity& who, const Sandbox& sandbox) {
     }
   }
   who.runtime_handler = sandbox.runtime_handler;
-  who.pod_labels = sandbox.labels;
-  who.labels_known = true;
+  take_labels(who, sandbox);
   who.identity_source += who.identity_source.empty() ? kSource : ", " + std::string(kSource);
-  who.labels_source = kSource;
 }
 
 // Waits in run() until the time is over, the connection is lost or the lister stops.

@@ -55,7 +55,7 @@ bool is_utf8(std::string_view text) {
 }
 
 std::string shown(std::string_view value) {
-  constexpr std::size_t kShown = 60;
+  constexpr std::size_t kShown = 80;
   return "\"" + escape(value.substr(0, kShown)) + (value.size() > kShown ? "…\"" : "\"");
 }
 
@@ -119,10 +119,11 @@ Result<Sandbox> sandbox(const Message& from) {
   }
   to.ready = from.state() == 0;
   auto found = labels(from.labels());
-  if (!found) {
-    return std::unexpected(found.error());
+  if (found) {
+    to.labels = std::move(*found);
+  } else {
+    to.labels_problem = found.error().message;
   }
-  to.labels = std::move(*found);
   return to;
 }
 
@@ -179,7 +180,14 @@ Result<List<Sandbox>> read_sandboxes(std::string_view message) {
   if (!from) {
     return std::unexpected(from.error());
   }
-  return list<Sandbox>(from->items(), sandbox<v1::PodSandbox>);
+  auto out = list<Sandbox>(from->items(), sandbox<v1::PodSandbox>);
+  for (const auto& item : out.items) {
+    if (!item.labels_problem.empty() && out.problems.size() < kMaxProblems) {
+      out.problems.push_back("labels of " + shown(item.id) +
+                             " are not known: " + item.labels_problem);
+    }
+  }
+  return out;
 }
 
 Result<Sandbox> read_sandbox_status(std::string_view message) {

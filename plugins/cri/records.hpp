@@ -30,6 +30,7 @@ struct Sandbox {
   std::string runtime_handler;
   bool ready = false;
   Labels labels;
+  std::string labels_problem;  // why they cannot be taken: they are not known then
   bool operator==(const Sandbox&) const = default;
 };
 
@@ -46,7 +47,8 @@ struct RuntimeVersion {
   std::string version;
 };
 
-// One bad record does not spoil a list: what is wrong with it is in `problems`, which names it.
+// One bad record does not spoil a list: what is wrong with it is in `problems`, which names it. A
+// sandbox whose labels alone are bad is there, without labels.
 template <class T>
 struct List {
   std::vector<T> items;
