@@ -85,7 +85,7 @@ static __always_inline bool name_open_file(struct usher_scratch* s, struct usher
  */
 static __always_inline u64 asked_super(struct file* file) {
   if (bpf_core_field_exists(((struct backing_file*)0)->user_path)) {
-    u64 at = (u64)file - bpf_core_field_offset(struct backing_file, file);
+    u64 at = (u64)file; /* its first member */
     return (u64)BPF_CORE_READ((struct backing_file*)at, user_path.dentry, d_sb);
   }
   return (u64)file->f_path.dentry->d_sb;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: vm
-# timeout: 400
+# timeout: 800
 # Rarer attempts to shed rules than shed.sh's: volumes under other names, mounts over ruled and over
 # allowed directories, descriptors instead of names, other ways into an exec, asynchronous calls, the
 # kernel's maps, tracing a runtime on its way in. Each is refused.
