@@ -3,6 +3,7 @@
 #ifndef USHER_CHECK_BPF_H
 #define USHER_CHECK_BPF_H
 
+#include "mounts.bpf.h"
 #include "path_event.bpf.h"
 #include "program.bpf.h"
 
@@ -145,16 +146,32 @@ __noinline u32 usher_place_rule(struct usher_scratch* s, u32 profile, u32 kind) 
   return usher_denying_rule(profile, kind);
 }
 
+static __always_inline u32 place_rule(struct usher_scratch* s, u32 profile, u32 kind, u32 known) {
+  return known ? usher_place_rule(s, profile, kind) : usher_denying_rule(profile, kind);
+}
+
+/* Is the dentry on a superblock that the workload began with? */
+__noinline u32 usher_is_on_first_super(u32 workload, u64 dentry) {
+  struct usher_workload* w = workload_of(workload);
+  if (!w || w->flags & USHER_WORKLOAD_HOST_ROOT) return 0;
+  struct usher_mounts* m = mounts_of(w);
+  return !m || is_first_super(w, m, (u64)BPF_CORE_READ((struct dentry*)dentry, d_sb));
+}
+
 /* May something be mounted at walk.dentry, walk.mount? Not over what rules speak of: files of
- * another file system would take ruled names, those of an allow-list too. 1: refuse. */
+ * another file system would take ruled names, those of an allow-list too. Nor anywhere in a volume
+ * that was reached another way than the container began with: where mounts are shared it would come
+ * up in the ruled place as well. 1: refuse. */
 __noinline u32 usher_check_mount_point(struct usher_scratch* s, struct usher_task* t) {
   if (!s || !t) return 0;
-  if (usher_name_path(s, t->workload, USHER_SET_RESOLVED) != USHER_NAME_KNOWN) return 0;
+  u64 dentry = s->walk.dentry;
+  u32 known = usher_name_path(s, t->workload, USHER_SET_RESOLVED) == USHER_NAME_KNOWN;
+  if (!known && !usher_is_on_first_super(t->workload, dentry)) return 0;
   struct usher_workload* w = judged_workload(t->workload);
   if (!w) return 0;
-  u32 rule = usher_place_rule(s, w->profile, USHER_EXEC);
-  if (!rule) rule = usher_place_rule(s, w->profile, USHER_READ);
-  if (!rule) rule = usher_place_rule(s, w->profile, USHER_WRITE);
+  u32 rule = place_rule(s, w->profile, USHER_EXEC, known);
+  if (!rule) rule = place_rule(s, w->profile, USHER_READ, known);
+  if (!rule) rule = place_rule(s, w->profile, USHER_WRITE, known);
   if (!rule) return 0;
   return usher_settle_path(s, t->workload, DECISION(USHER_DENIED, rule), USHER_WRITE, 0);
 }

@@ -52,6 +52,24 @@ static __always_inline bool remember_root(struct usher_workload* w, struct dentr
   return __sync_val_compare_and_swap(&w->root_dentry, 0, (u64)root) == 0;
 }
 
+/* Is this a superblock that the container began with? */
+static __always_inline bool has_super(const struct usher_workload* w, const struct usher_mounts* m,
+                                      u64 sb) {
+  u32 supers = m->supers;
+  if (sb == w->root_sb) return true;
+  for (u32 i = 0; i < USHER_MOUNT_SUPERS; i++) {
+    if (i >= supers) break;
+    if (m->super[i] == sb) return true;
+  }
+  return false;
+}
+
+/* The same, or may it be one? */
+static __always_inline bool is_first_super(const struct usher_workload* w,
+                                           const struct usher_mounts* m, u64 sb) {
+  return m->supers > USHER_MOUNT_SUPERS || has_super(w, m, sb);
+}
+
 /* Not inline: the value would lie in the caller's stack frame, of which there are few bytes. */
 static __noinline struct usher_task* give_identity(struct task_struct* task, u32 workload,
                                                    u32 flags) {

@@ -59,6 +59,7 @@ struct super_block {
 };
 
 struct inode {
+  unsigned long i_ino;
   unsigned short i_mode;
   struct super_block* i_sb;
 };
@@ -83,12 +84,18 @@ struct vfsmount {
   struct dentry* mnt_root;
 };
 
+struct list_head {
+  struct list_head* next;
+};
+
 struct mnt_namespace;
 struct mount {
   struct mount* mnt_parent;
   struct dentry* mnt_mountpoint;
   struct vfsmount mnt;
   struct mnt_namespace* mnt_ns;
+  struct list_head mnt_mounts; /* children, linked by their mnt_child */
+  struct list_head mnt_child;
 };
 
 struct path {
@@ -101,6 +108,13 @@ struct file {
   unsigned int f_flags;
   struct path f_path;
   struct inode* f_inode;
+};
+
+/* A stacking file system's own open of a layer. Since 6.8 its f_path is the layer's, and user_path
+ * that of the file which was asked for; before, f_path is the latter. */
+struct backing_file {
+  struct file file;
+  struct path user_path;
 };
 
 struct fs_struct {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* The LSM backend: everything. Socket hooks: lsm_socket.bpf.h; our own defence: lsm_self.bpf.h. */
+/* The LSM backend: everything. Attributes: lsm_attr.bpf.h; sockets: lsm_socket.bpf.h; our own
+ * defence: lsm_self.bpf.h. */
 #include "check.bpf.h"
 #include "dentry.bpf.h"
+#include "lsm_attr.bpf.h"
 #include "lsm_self.bpf.h"
 #include "lsm_socket.bpf.h"
 
@@ -31,7 +33,7 @@ int BPF_PROG(usher_bprm_check_security, struct linux_binprm* bprm) {
     }
     if (armed == ARM_FIRST) report_armed(index);
     t = identity_of(task);
-    if (!t) return -EAGAIN;
+    if (!t || !remember_mounts(scratch_of(task), task, index)) return -EAGAIN;
   }
   struct usher_scratch* s = scratch_of(task);
   if (!s) return answer(usher_check_bare(t, USHER_EXEC));
@@ -66,30 +68,42 @@ int BPF_PROG(usher_cgroup_rmdir, struct cgroup* cgroup, const char* path) {
 /* Names an opened file; false: it is not to be judged. */
 static __always_inline bool name_open_file(struct usher_scratch* s, struct usher_workload* w,
                                            u32 index, struct file* file) {
-  struct usher_name* n = &s->name[USHER_SET_RESOLVED];
   struct dentry* dentry = file->f_path.dentry;
-  bool own = (u64)dentry->d_sb == w->root_sb;
-  if (own && walk_typed(s, dentry, w->root_dentry)) {
-    if (!(file->f_mode & FMODE_NOACCOUNT)) return true;
-    /* 6.1 gives a backing open the stacked file's path: it was judged by that already */
-    return (u64)file->f_inode->i_sb == w->root_sb;
-  }
-  if (file->f_mode & FMODE_NOACCOUNT) {
-    if ((u64)file->f_inode->i_sb != w->root_sb) return false;
-    if (!own) {
-      /* a layer of the workload's own root below an overlay of its making: which file is not said
-       */
-      begin_name(n);
-      n->state = USHER_NAME_UNKNOWN;
-      count(USHER_COUNT_UNKNOWN);
-      return true;
-    }
-  }
+  if ((u64)dentry->d_sb == w->root_sb && walk_typed(s, dentry, w->root_dentry)) return true;
+  u32 layer = file->f_mode & FMODE_NOACCOUNT;
   s->walk.dentry = (u64)dentry;
-  s->walk.mount = (u64)file->f_path.mnt;
+  s->walk.mount = layer ? 0 : (u64)file->f_path.mnt;
   u32 state = usher_name_path(s, index, USHER_SET_RESOLVED);
-  if (file->f_mode & FMODE_NOACCOUNT && state != USHER_NAME_KNOWN) return false;
+  /* before 6.8 it is not said which file of the layer is meant */
+  if (layer && dentry->d_sb != file->f_inode->i_sb)
+    s->name[USHER_SET_RESOLVED].state = USHER_NAME_UNKNOWN;
+  if (layer) return true;
   return state != USHER_NAME_INTERNAL && state != USHER_NAME_ANONYMOUS;
+}
+
+/* The superblock of the file that was asked for, where a stacking file system opens a layer of it.
+ */
+static __always_inline u64 asked_super(struct file* file) {
+  if (bpf_core_field_exists(((struct backing_file*)0)->user_path)) {
+    u64 at = (u64)file; /* its first member */
+    return (u64)BPF_CORE_READ((struct backing_file*)at, user_path.dentry, d_sb);
+  }
+  return (u64)file->f_path.dentry->d_sb;
+}
+
+/*
+ * Is a stacking file system's own open of a layer to be judged? Not if the stack is one that the
+ * container began with, its root above all: the file that was asked for has been judged. Of one
+ * that came later, an overlay of the workload's making, those layers are that the container began
+ * with.
+ */
+static __noinline bool is_judged_layer(struct usher_workload* w, struct file* file) {
+  struct usher_mounts* m = mounts_of(w);
+  u64 asked = asked_super(file);
+  u64 layer = (u64)file->f_inode->i_sb;
+  if (asked == w->root_sb) return false;
+  if (!m) return true;
+  return !has_super(w, m, asked) && is_first_super(w, m, layer);
 }
 
 SEC("lsm/file_open")
@@ -109,7 +123,11 @@ int BPF_PROG(usher_file_open, struct file* file) {
   bool write =
       (mode & FMODE_WRITE || flags & O_TRUNC) && p->kind[USHER_WRITE].flags & USHER_KIND_RULED;
   if (!read && !write) return 0;
-  if (!(mode & FMODE_NOACCOUNT) && nothing_holds(file->f_path.dentry, w, p, read, write)) return 0;
+  if (mode & FMODE_NOACCOUNT) {
+    if (!is_judged_layer(w, file)) return 0;
+  } else if (nothing_holds(file->f_path.dentry, w, p, read, write)) {
+    return 0;
+  }
   struct usher_scratch* s = scratch_of(task);
   if (!s) {
     if (read && usher_check_bare(t, USHER_READ)) return -EPERM;
@@ -122,24 +140,6 @@ int BPF_PROG(usher_file_open, struct file* file) {
 
 /* ---- other ways to change a file --------------------------------------------------------------
  */
-
-static __always_inline bool is_ruled(const struct usher_task* t, u32 kind, u32 flag) {
-  struct usher_workload* w = judged_workload(t->workload);
-  if (!w) return false;
-  const struct usher_profile* p = profile_of(w->profile);
-  return p && p->kind[kind].flags & flag;
-}
-
-static __always_inline int check_write(struct dentry* dentry, struct vfsmount* mnt) {
-  struct task_struct* task = bpf_get_current_task_btf();
-  struct usher_task* t = identity_of(task);
-  if (!t || !is_ruled(t, USHER_WRITE, USHER_KIND_RULED)) return 0;
-  struct usher_scratch* s = scratch_of(task);
-  if (!s) return answer(usher_check_bare(t, USHER_WRITE));
-  s->walk.dentry = (u64)dentry;
-  s->walk.mount = (u64)mnt;
-  return answer(usher_check_path(s, t, USHER_WRITE));
-}
 
 /* The old name of a rename or a link. */
 static __always_inline int check_source(struct dentry* dentry, struct vfsmount* mnt) {

@@ -32,7 +32,8 @@ static __always_inline int refuse_reach(u32 workload, u32 kind, u32 rule) {
 static __always_inline bool is_our_map(const void* map) {
   return map == &workloads || map == &profiles || map == &arena || map == &config ||
          map == &tasks || map == &scratch || map == &enrolled_cgroups || map == &enrolled_mntns ||
-         map == &tids || map == &rates || map == &counters || map == &events;
+         map == &mounts || map == &tids || map == &tid_count || map == &rates || map == &counters ||
+         map == &events;
 }
 
 /* A descriptor of a map is made: by its id a task with CAP_SYS_ADMIN can have any. */

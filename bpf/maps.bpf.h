@@ -75,6 +75,14 @@ struct {
 } enrolled_mntns SEC(".maps");
 
 struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, USHER_MAX_MOUNTS);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, u32);
+  __type(value, struct usher_mounts);
+} mounts SEC(".maps");
+
+struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 16384);
   __type(key, struct usher_rate_key);
@@ -95,12 +103,21 @@ struct {
 
 /* Thread id (host's) -> workload. For programs that cannot read task storage (cgroup programs
  * before 6.18), and for a child whose storage could not be had. */
+enum { TIDS_ROOM = 65536, TIDS_MARK = 61440 };
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 65536);
+  __uint(max_entries, TIDS_ROOM);
   __type(key, u32);
   __type(value, u32);
 } tids SEC(".maps");
+
+/* How many entries tids has. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, u64);
+} tid_count SEC(".maps");
 
 static __always_inline const struct usher_config* node_config(void) {
   u32 zero = 0;
@@ -115,6 +132,12 @@ static __always_inline const struct usher_profile* profile_of(u32 index) {
   return bpf_map_lookup_elem(&profiles, &index);
 }
 
+/* The mounts that a workload began with; null: they are not kept. */
+static __always_inline struct usher_mounts* mounts_of(const struct usher_workload* w) {
+  u32 index = w->mounts;
+  return index ? bpf_map_lookup_elem(&mounts, &index) : 0;
+}
+
 static __always_inline const union usher_cell* cell_of(u32 index) {
   return bpf_map_lookup_elem(&arena, &index);
 }
@@ -122,6 +145,27 @@ static __always_inline const union usher_cell* cell_of(u32 index) {
 static __always_inline void count(u32 what) {
   u64* n = bpf_map_lookup_elem(&counters, &what);
   if (n) *n += 1;
+}
+
+static __always_inline u64* tids_in_use(void) {
+  u32 zero = 0;
+  return bpf_map_lookup_elem(&tid_count, &zero);
+}
+
+static __always_inline bool remember_tid(u32 tid, u32 index) {
+  u64* n = tids_in_use();
+  if (!bpf_map_update_elem(&tids, &tid, &index, BPF_NOEXIST)) {
+    if (n) __sync_fetch_and_add(n, 1);
+    return true;
+  }
+  if (!bpf_map_update_elem(&tids, &tid, &index, BPF_EXIST)) return true;
+  count(USHER_COUNT_STORAGE_FAILED);
+  return false;
+}
+
+static __always_inline void forget_tid(u32 tid) {
+  u64* n = tids_in_use();
+  if (!bpf_map_delete_elem(&tids, &tid) && n) __sync_fetch_and_add(n, -1);
 }
 
 #endif

@@ -41,15 +41,16 @@ struct usher_walk {
   __u64 dentry;
   __u64 mount; /* struct mount; 0: the walk along the superblock */
   __u64 mnt_root;
-  __u64 root; /* where the walk shall end */
-  __u64 text; /* parser: kernel address of the string */
+  __u64 root;  /* where the walk shall end */
+  __u64 chain; /* hash of the mounts that were left and of the names above the first of them */
+  __u64 text;  /* parser: kernel address of the string */
   __u64 lane_a;
   __u64 lane_b;
   __u64 word;
   __u32 length; /* of the component so far */
   __u32 dots;   /* it consists of that many dots and nothing else */
   __u32 done;
-  __u32 reserved;
+  __u32 hops; /* mounts that were left */
 };
 
 /* Rules met so far, one bit each. A struct of its own: cgroup programs keep it on the stack. */

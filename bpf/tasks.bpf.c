@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /* Task iterators: what the agent asks about all tasks. Each visits every thread. */
-#include "identity.bpf.h"
+#include "mounts.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -22,13 +22,17 @@ int tag_tasks(struct bpf_iter__task* ctx) {
   struct dentry* root = BPF_CORE_READ(task, fs, root.dentry);
   if (!root || (is_host_root((u64)root) && !(w->flags & USHER_WORKLOAD_HOST_ROOT))) return 0;
   remember_root(w, root);
+  if (!remember_mounts(scratch_of(bpf_get_current_task_btf()), task, index)) {
+    count(USHER_COUNT_STORAGE_FAILED);
+    return 0;
+  }
   if (!give_identity(task, index, USHER_TASK_ITERATED)) {
     count(USHER_COUNT_STORAGE_FAILED);
     return 0;
   }
   u32 tid = task->pid;
   const struct usher_config* c = node_config();
-  if (c && c->flags & USHER_CONFIG_TIDS) bpf_map_update_elem(&tids, &tid, &index, BPF_ANY);
+  if (c && c->flags & USHER_CONFIG_TIDS) remember_tid(tid, index);
   write_holder(seq, tid, index);
   return 0;
 }

@@ -23,8 +23,31 @@ static __always_inline struct usher_task* remembered_identity(struct task_struct
   return index ? give_identity(task, index, 0) : 0;
 }
 
-static __always_inline void remember_tid(u32 tid, u32 index) {
-  if (bpf_map_update_elem(&tids, &tid, &index, BPF_ANY)) count(USHER_COUNT_STORAGE_FAILED);
+static __always_inline bool denies_sockets(u32 index) {
+  struct usher_workload* w = judged_workload(index);
+  const struct usher_profile* p = w ? profile_of(w->profile) : 0;
+  return p && (p->kind[USHER_CONNECT].flags | p->kind[USHER_BIND].flags) & USHER_KIND_DENIES;
+}
+
+/*
+ * A child without an entry would have its sockets unjudged, and can be killed by nobody here: a
+ * signal goes to the current task only. So the last part of the table is kept for this: who forks
+ * while it is in use is killed, and the child has its entry, and is killed when it forks in turn.
+ * Workloads whose sockets are not ruled leave that part alone.
+ */
+static __always_inline void remember_child(u32 tid, u32 index) {
+  u64* n = tids_in_use();
+  if (!n || *n < TIDS_MARK) {
+    if (!remember_tid(tid, index) && denies_sockets(index)) bpf_send_signal(SIGKILL);
+    return;
+  }
+  if (denies_sockets(index)) {
+    remember_tid(tid, index);
+    bpf_send_signal(SIGKILL);
+  } else {
+    forget_tid(tid); /* an earlier owner's */
+  }
+  count(USHER_COUNT_STORAGE_FAILED);
 }
 
 SEC("tp_btf/task_newtask")
@@ -35,18 +58,17 @@ int BPF_PROG(usher_task_newtask, struct task_struct* child, unsigned long clone_
   u32 child_tid = child->pid;
   if (!index) {
     /* Thread ids come round again: what an earlier owner left must not become this task's. */
-    bpf_map_delete_elem(&tids, &child_tid);
+    forget_tid(child_tid);
     return 0;
   }
-  remember_tid(child_tid, index);
+  remember_child(child_tid, index);
   if (t) hand_down(t, child);
   return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(usher_process_exit, struct task_struct* task) {
-  u32 tid = task->pid;
-  bpf_map_delete_elem(&tids, &tid);
+  forget_tid(task->pid);
   return 0;
 }
 
@@ -75,14 +97,14 @@ int BPF_PROG(usher_process_exec, struct task_struct* task, int old_pid, struct l
     remember_tid(tid, index);
     if (armed == ARM_FIRST) report_armed(index);
     t = bpf_task_storage_get(&tasks, task, 0, 0);
-    if (!t) {
+    if (!t || !remember_mounts(scratch_of(task), task, index)) {
       bpf_send_signal(SIGKILL);
       return 0;
     }
   } else if (tid != old_tid) {
     /* a thread that was not the leader has taken the leader's id */
     remember_tid(tid, t->workload);
-    bpf_map_delete_elem(&tids, &old_tid);
+    forget_tid(old_tid);
   }
   struct usher_scratch* s = scratch_of(task);
   u32 refused;

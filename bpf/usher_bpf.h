@@ -85,7 +85,34 @@ struct usher_workload {
   __u64 cgroup;
   __u32 mntns;
   __u32 incarnation; /* counts uses of this slot */
-  __u64 reserved[11];
+  __u32 mounts;      /* index into mounts; 0: none was free, files off root_sb are unknown */
+  __u32 reserved0;
+  __u64 reserved[10];
+};
+
+/* ---- mounts that a container began with ------------------------------------------------------ */
+
+enum {
+  USHER_MAX_MOUNTS = 2048, /* workloads at a time whose mounts are kept */
+  USHER_MOUNT_CHAINS = 128, /* mounts kept; files of those beyond are unknown */
+  USHER_MOUNT_SUPERS = 48,  /* superblocks kept; with more of them every one counts as known */
+  USHER_MOUNT_ROOTS = 96,  /* root dentries kept; with more of them every file counts as below one */
+};
+
+/* usher_mounts.state */
+enum { USHER_MOUNTS_NONE = 0, USHER_MOUNTS_TAKING = 1, USHER_MOUNTS_TAKEN = 2 };
+
+/* Cleared by the agent at enrolment, written by the kernel when the workload is armed, by one task.
+ * A file off the root's superblock has a name if the chain of mounts that leads to it is in `chain`, or its
+ * superblock is none of `super`: that came later. */
+struct usher_mounts {
+  __u32 state;
+  __u32 chains;
+  __u32 supers; /* more than USHER_MOUNT_SUPERS: the list is not complete */
+  __u32 roots;  /* more than USHER_MOUNT_ROOTS: likewise */
+  __u64 super[USHER_MOUNT_SUPERS];
+  __u64 root[USHER_MOUNT_ROOTS];
+  __u64 chain[USHER_MOUNT_CHAINS]; /* see walk_step in path.bpf.h */
 };
 
 /* ---- keyed hashing ------------------------------------------------------------------------- */
@@ -347,6 +374,7 @@ struct usher_query {
 #endif
 USHER_STATIC_ASSERT(sizeof(struct usher_task) == 32 + 8 * USHER_PROGRAM_DEPTH + 48, "frozen");
 USHER_STATIC_ASSERT(sizeof(struct usher_workload) == 128, "layout");
+USHER_STATIC_ASSERT(sizeof(struct usher_mounts) == 2192, "layout");
 USHER_STATIC_ASSERT(sizeof(union usher_cell) == 64, "layout");
 USHER_STATIC_ASSERT(sizeof(struct usher_kind) == 24 + 8 * USHER_MAX_GROUPS + 48, "layout");
 

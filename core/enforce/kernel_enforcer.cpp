@@ -13,6 +13,7 @@ KernelEnforcer::KernelEnforcer(KernelParts parts)
     : parts_(std::move(parts)),
       profiles_(parts_.arena, parts_.profiles, grace_),
       workloads_({.slots = parts_.workloads.span(),
+                  .mounts = &parts_.mounts,
                   .slots_fd = parts_.workloads.map_fd(),
                   .cgroups_fd = parts_.cgroups_fd,
                   .mntns_fd = parts_.mntns_fd},

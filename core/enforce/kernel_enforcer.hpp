@@ -32,6 +32,7 @@ struct KernelParts {
   TaskIterators iterators;
   MappedArray<usher_config> config{};
   MappedArray<usher_workload> workloads{};
+  MappedArray<usher_mounts> mounts{};
   MappedArray<usher_profile> profiles{};
   MappedArray<usher_cell> arena{};
   std::unique_ptr<Events> events{};

@@ -1,6 +1,7 @@
 #include "enforce/loader.hpp"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -49,6 +50,30 @@ std::string hint_for(int code, std::string_view log) {
   }
 }
 
+// A hook that not every kernel has is marked by SEC("?lsm/…"): loaded where it is there.
+Result<> take_optional_hooks(const Object& object) {
+  std::unique_ptr<btf, decltype(&btf__free)> kernel(nullptr, &btf__free);
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    std::string_view section = bpf_program__section_name(program);
+    if (bpf_program__autoload(program) || !section.starts_with("lsm/")) {
+      continue;
+    }
+    if (!kernel) {
+      kernel.reset(btf__load_vmlinux_btf());
+      if (!kernel) {
+        return fail_system("cannot read the kernel's BTF (/sys/kernel/btf/vmlinux)");
+      }
+    }
+    section.remove_prefix(std::string_view("lsm/").size());
+    const std::string hook = fmt::format("bpf_lsm_{}", section);
+    if (btf__find_by_name_kind(kernel.get(), hook.c_str(), BTF_KIND_FUNC) > 0) {
+      bpf_program__set_autoload(program, true);
+    }
+  }
+  return {};
+}
+
 bool attaches(const bpf_program* program) {
   const std::string_view section = bpf_program__section_name(program);
   return bpf_program__type(program) != BPF_PROG_TYPE_SYSCALL && !section.starts_with("iter");
@@ -84,6 +109,9 @@ Result<std::unique_ptr<Object>> load_object(OpenObject open, const std::string& 
     if (const int code = bpf_map__set_pin_path(map, pin.c_str()); code != 0) {
       return fail_system(fmt::format("cannot name the pin {}", pin.string()), -code);
     }
+  }
+  if (auto taken = take_optional_hooks(*object); !taken) {
+    return std::unexpected(std::move(taken.error()));
   }
   if (const int code = bpf_object__load(object->get()); code != 0) {
     return fail_system(fmt::format("cannot load the kernel programs \"{}\"", name), -code,

@@ -63,6 +63,9 @@ Result<> open_maps(KernelParts& parts) {
     done = parts.workloads.ensure_all();
   }
   if (done) {
+    done = open_array(object, "mounts", USHER_MAX_MOUNTS, parts.mounts);
+  }
+  if (done) {
     done = open_array(object, "profiles", USHER_MAX_PROFILES, parts.profiles);
   }
   if (done) {

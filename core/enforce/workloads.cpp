@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 
@@ -35,7 +36,12 @@ Result<> remove_entry(int fd, Key key, std::uint32_t slot, const char* what) {
 }  // namespace
 
 Workloads::Workloads(const WorkloadMemory& memory, Profiles& profiles)
-    : memory_(memory), profiles_(profiles) {}
+    : memory_(memory), profiles_(profiles), mounts_taken_(USHER_MAX_MOUNTS) {
+  for (const EnrolledSlot& slot : enrolled()) {
+    mounts_taken_[slot.value.mounts % USHER_MAX_MOUNTS] = true;
+  }
+  mounts_taken_[0] = true;
+}
 
 bool Workloads::live(std::uint32_t slot) const {
   return slot != 0 && slot < memory_.slots.size() &&
@@ -101,7 +107,12 @@ Result<std::uint32_t> Workloads::enrol(const identity::Placement& placement, std
   if (!slot) {
     return slot;
   }
+  auto mounts = take_mounts();
+  if (!mounts) {
+    return mounts;
+  }
   usher_workload value{};
+  value.mounts = *mounts;
   value.profile = profile;
   value.flags = USHER_WORKLOAD_LIVE | flags;
   value.cgroup = placement.cgroup_id;
@@ -133,6 +144,21 @@ Result<> Workloads::write_entries(std::uint32_t slot, const identity::Placement&
     return fail_system(fmt::format("cannot enter the cgroup id {}", placement.cgroup_id));
   }
   return {};
+}
+
+// A cleared place for the mounts that the workload will begin with; 0: all are taken.
+Result<std::uint32_t> Workloads::take_mounts() {
+  const auto free = std::ranges::find(mounts_taken_, false);
+  if (free == mounts_taken_.end()) {
+    return 0U;
+  }
+  const auto index = static_cast<std::uint32_t>(free - mounts_taken_.begin());
+  if (auto mapped = memory_.mounts->ensure(index, 1); !mapped) {
+    return std::unexpected(std::move(mapped.error()));
+  }
+  (*memory_.mounts)[index] = usher_mounts{};
+  *free = true;
+  return index;
 }
 
 Result<> Workloads::read_back(std::uint32_t slot, const usher_workload& expected) const {
@@ -215,6 +241,10 @@ void Workloads::clear(std::uint32_t slot) {
   usher_workload& value = memory_.slots[slot];
   (void)remove_entry<std::uint64_t>(memory_.cgroups_fd, value.cgroup, slot, "cgroup");
   (void)remove_entry<std::uint32_t>(memory_.mntns_fd, value.mntns, slot, "mount namespace");
+  if (value.mounts != 0) {
+    mounts_taken_[value.mounts % USHER_MAX_MOUNTS] = false;
+    value.mounts = 0;
+  }
   shared(value.flags).store(0, std::memory_order_release);
   shared(value.profile).store(0, std::memory_order_release);
 }

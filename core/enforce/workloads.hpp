@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "enforce/enforcer.hpp"
+#include "enforce/mapped_array.hpp"
 #include "enforce/profiles.hpp"
 #include "identity/identity.hpp"
 #include "usher_bpf.h"
@@ -15,6 +16,7 @@ namespace usher::enforce {
 
 struct WorkloadMemory {
   std::span<usher_workload> slots;
+  MappedArray<usher_mounts>* mounts = nullptr;  // outlives the Workloads
   int slots_fd = -1;
   int cgroups_fd = -1;  // u64 cgroup id -> u32 slot
   int mntns_fd = -1;    // u32 mount namespace -> u32 slot
@@ -45,11 +47,13 @@ class Workloads {
   Result<std::uint32_t> take_slot();
   Result<> write_entries(std::uint32_t slot, const identity::Placement& placement);
   Result<> read_back(std::uint32_t slot, const usher_workload& expected) const;
+  Result<std::uint32_t> take_mounts();
   bool ended(std::uint32_t slot) const;
   void clear(std::uint32_t slot);
 
   WorkloadMemory memory_;
   Profiles& profiles_;
+  std::vector<bool> mounts_taken_;  // by index into mounts
   std::uint32_t last_ = 0;  // slots are taken in turn, so that an old number comes back late
 };
 

@@ -87,15 +87,18 @@ class Loaded {
   Loaded(const Loaded&) = delete;
   Loaded& operator=(const Loaded&) = delete;
   enforce::Enforcer& enforcer() { return *enforcer_; }
+  fs::path maps() const {
+    return scratch_ / "usher" / ("v" + std::to_string(USHER_LAYOUT)) / "maps";
+  }
 
  private:
   fs::path scratch_;
   std::unique_ptr<enforce::Enforcer> enforcer_;
 };
 
-enforce::Enforcer& loaded(const std::string& backend) {
+Loaded& loaded(const std::string& backend) {
   static Loaded once(backend);  // a test program speaks of one backend
-  return once.enforcer();
+  return once;
 }
 
 fs::path probe_program() {
@@ -113,7 +116,9 @@ boost::test_tools::assertion_result takes_tracepoint(boost::unit_test::test_unit
 }
 
 Container::Container(const std::string& backend)
-    : scratch_(make_directory("/var/tmp/usher-XXXXXX")), enforcer_(loaded(backend)) {
+    : scratch_(make_directory("/var/tmp/usher-XXXXXX")),
+      enforcer_(loaded(backend).enforcer()),
+      maps_(loaded(backend).maps()) {
   root_ = scratch_ / "root";
   for (const char* directory :
        {"bin", "etc/keys", "tmp", "data/a/b", "work/u", "work/w", "proc", "dev"}) {

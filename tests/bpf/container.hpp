@@ -39,12 +39,15 @@ class Container {
   enforce::Enforcer& enforcer() { return enforcer_; }
   std::uint32_t slot() const { return slot_; }
   const std::filesystem::path& root() const { return root_; }
+  // Where the kernel's maps are pinned.
+  const std::filesystem::path& maps() const { return maps_; }
 
  private:
   std::filesystem::path scratch_;
   std::filesystem::path root_;
   std::filesystem::path cgroup_;
   enforce::Enforcer& enforcer_;
+  std::filesystem::path maps_;
   std::vector<policy::RuleName> names_;
   std::uint32_t slot_ = 0;
 };

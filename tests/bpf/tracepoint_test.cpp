@@ -1,7 +1,10 @@
 // The tracepoint backend on the kernel that runs the tests.
+#include <bpf/bpf.h>
+
 #include <cerrno>
 #include <fstream>
 
+#include "base/fd.hpp"
 #include "container.hpp"
 
 using usher::test::Container;
@@ -71,6 +74,25 @@ BOOST_FIXTURE_TEST_CASE(bind_is_judged_by_port, Tracepoint) {
   enforce("[[rule]]\nname = \"b\"\non = \"bind\"\nports = [\"8000-8999\"]\naction = \"deny\"\n");
   BOOST_TEST(probe({"tcp", "bind", "127.0.0.1", "8080"}) == EPERM);
   BOOST_TEST(probe({"tcp", "bind", "127.0.0.1", "9000"}) == 0);
+}
+
+// 61,440 threads are many for a test: the table's count says that they are there.
+BOOST_FIXTURE_TEST_CASE(who_forks_when_the_table_of_threads_is_nearly_full_is_killed, Tracepoint) {
+  const usher::Fd count(bpf_obj_get((maps() / "tid_count").c_str()));
+  BOOST_REQUIRE(count);
+  const std::uint32_t key = 0;
+  std::uint64_t before = 0;
+  BOOST_REQUIRE(bpf_map_lookup_elem(count.get(), &key, &before) == 0);
+  const std::uint64_t full = before + 61440;
+  enforce("[[rule]]\nname = \"b\"\non = \"bind\"\nports = [\"80\"]\naction = \"deny\"\n");
+  BOOST_TEST(shell("/bin/probe nothing; exit 7") == 7);
+  BOOST_REQUIRE(bpf_map_update_elem(count.get(), &key, &full, BPF_ANY) == 0);
+  const int ruled = shell("/bin/probe nothing; exit 7");
+  enforce(kPrograms);
+  const int free = shell("/bin/probe nothing; exit 7");
+  BOOST_REQUIRE(bpf_map_update_elem(count.get(), &key, &before, BPF_ANY) == 0);
+  BOOST_TEST(ruled == kKilled);
+  BOOST_TEST(free == 7);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

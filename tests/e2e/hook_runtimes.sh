@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: both
-# timeout: 240
+# timeout: 480
 # usher-hook under real runtimes: what a container's start comes to, and what the runtime shows, for
 # each way an agent can answer or fail to. hook_server stands for the agent.
 set -u
@@ -203,10 +203,11 @@ for rt in $RUNTIMES; do
   bundle payments && run "$rt"
   expect "an error of the agent is a refusal, with its message decoded" stopped 0 "100% full"
   server busy
-  EXTRA="--timeout 300"
+  EXTRA="--timeout 3000"
   bundle payments && run "$rt"
   expect "an agent that is not ready is asked until the deadline" stopped 0 "still loading"
   server hang
+  EXTRA="--timeout 300"
   bundle payments && run "$rt"
   expect "an agent that does not answer meets the deadline" stopped 0 "gave no verdict within 300 ms"
   server garbage

@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: vm
-# timeout: 400
+# timeout: 800
 # Rarer attempts to shed rules than shed.sh's: volumes under other names, mounts over ruled and over
 # allowed directories, descriptors instead of names, other ways into an exec, asynchronous calls, the
 # kernel's maps, tracing a runtime on its way in. Each is refused.
@@ -43,7 +43,7 @@ exec = "deny"
 [[rule]]
 name = "programs"
 on = "exec"
-paths = ["/usr/bin/", "/bin/busybox"]
+paths = ["/usr/bin/", "/bin/busybox", "/vol/programs/"]
 action = "allow"
 T
 agent_start || { not_ok "the agent starts"; finish; }
@@ -85,11 +85,6 @@ held() { # held TEXT ARG…: refused (1), and nothing else
     not_ok "$who: $text: exit $status: $(tail -n 1 "$W/out/$c.exec" | cut -c1-100)"
   fi
 }
-# A volume's file is named by the mounts of today: bound elsewhere it sheds its rules.
-# HOSTILE_OPEN=1 runs these attempts as tests.
-open_still() {
-  if [ -n "${HOSTILE_OPEN:-}$control" ]; then held "$@"; else skip_part "$who: $1: not held yet"; fi
-}
 unmarked() {
   local text=$1
   shift
@@ -119,13 +114,18 @@ for uid in ${HOSTILE_CONTROL:+c1000 c0} 1000 0; do
   held "a bound directory's file" $probe open /same/secret/key r
   own="$hostile userns"
   for v in vol same; do
-    open_still "$v bound elsewhere in a namespace of its own" $own bind /$v/secret /data/mnt $probe open /data/mnt/key r
-    open_still "$v bound with its parent" $own bind /$v /data/mnt $probe open /data/mnt/secret/key r
+    held "$v bound elsewhere in a namespace of its own" $own bind /$v/secret /data/mnt $probe open /data/mnt/key r
+    held "$v bound with its parent" $own bind /$v /data/mnt $probe open /data/mnt/secret/key r
     held "$v in a detached copy" $own tree /$v secret/key
-    open_still "$v moved in by move_mount" $own tree-move /$v /data/mnt $probe open /data/mnt/secret/key r
+    held "$v moved in by move_mount" $own tree-move /$v /data/mnt $probe open /data/mnt/secret/key r
+    held "$v below an overlay" $own overlay /$v/secret /data/scratch $probe open key r
+    held "$v copied up by an overlay" $own copy-up /$v/secret /data/scratch key
     held "$v pivoted into" $probe pivot /$v /secret/probe open /secret/key r
   done
-  open_still "root bound with all below" $own bind / /data/mnt $probe open /data/mnt/vol/secret/key r
+  free "a device and /proc in a namespace of its own" $own run $probe open /dev/null r
+  free "a volume's file that no rule names, there" $own run $probe open /vol/programs r
+  held "a volume's file, there" $own run $probe open /vol/secret/key r
+  held "root bound with all below" $own bind / /data/mnt $probe open /data/mnt/vol/secret/key r
   held "reopened by descriptor" $hostile reopen /data/secret/key
   held "reopened after its end" $hostile deleted /data/secret/doomed
   held "linked by descriptor" $hostile link-fd /data/secret/key /data/open/l1
@@ -158,9 +158,15 @@ for uid in ${HOSTILE_CONTROL:+c1000 c0} 1000 0; do
     wait $catcher
     status=$?
     if [ -n "$control" ]; then echo "# control: trace: $status"; elif [ $status -eq 0 ]; then not_ok "$who: a runtime's process was traced before its exec"; else ok "$who: a runtime's process cannot be traced before its exec"; fi
-    open_still "vol bound elsewhere" $hostile bind /vol/secret /data/mnt $probe open /data/mnt/key r
+    held "an attribute" $hostile xattr /etc/passwd
+    held "an ACL" $hostile acl /etc/passwd
+    held "an inode flag" $hostile chattr /etc/passwd
+    free "an attribute of a file that no rule names" $hostile xattr /data/open/file
+    free "an ACL of such a file" $hostile acl /data/open/file
+    free "an inode flag of such a file" $hostile chattr /data/open/file
+    held "vol bound elsewhere" $hostile bind /vol/secret /data/mnt $probe open /data/mnt/key r
     held "vol in a detached copy" $hostile tree /vol secret/key
-    open_still "vol moved in by move_mount" $hostile tree-move /vol /data/open $probe open /data/open/secret/key r
+    held "vol moved in by move_mount" $hostile tree-move /vol /data/open $probe open /data/open/secret/key r
     held "the kernel's map of workloads" $hostile bpf-maps workloads
     held "the kernel's map of rules" $hostile bpf-maps arena
   fi
@@ -173,7 +179,9 @@ for uid in ${HOSTILE_CONTROL:+c1000 c0} 1000 0; do
   unmarked "allow-list: a program elsewhere" /denied/probe mark /marks/it
   unmarked "allow-list: a file system of its own over an allowed directory" $own tmpfs /usr/bin $probe mark /marks/it
   unmarked "allow-list: a volume bound over an allowed directory" $own bind /vol/secret /usr/bin /usr/bin/probe mark /marks/it
+  unmarked "allow-list: a file system that a shared mount carries over a volume's directory" $own peer /vol /data/mnt programs $probe mark /marks/it
   if [ $uid = 0 ]; then
+    unmarked "allow-list: the same in its own namespace" $hostile peer /vol /data/mnt programs $probe mark /marks/it
     unmarked "allow-list: a volume bound over an allowed directory, in its own namespace" $hostile bind /vol/secret /usr/bin /usr/bin/probe mark /marks/it
   fi
   delete "$rt" "$c"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: both
-# timeout: 300
+# timeout: 600
 # A denial of a program holds by whatever name it is asked for: link, hard link, the file itself,
 # absolute, relative, through .., as a script's interpreter; in busybox images and in images whose
 # /bin is a link into /usr. Deep trees and odd bytes in names.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: vm
-# timeout: 400
+# timeout: 800
 # A container tries to shed its rules: other roots, other mounts, other names, no name, another
 # cgroup, another kind of thread. Each attempt is refused, as root and as another user.
 # shellcheck source=lib.sh

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -70,43 +71,73 @@ static int do_bind(char** argv) {
   return run(argv + 2);
 }
 
-/* tmpfs DIR PROGRAM ARG…: a file system of its own over DIR, with a copy of PROGRAM, which is run.
- */
-static int do_tmpfs(char** argv) {
+/* Runs a copy of argv[0] that it makes in DIR. */
+static int run_copy(const char* dir, char** argv) {
   char to[256];
   char buffer[65536];
   ssize_t n;
-  const int in = open(argv[1], O_RDONLY);
-  if (in < 0) return broken(argv[1]);
-  if (mount("tmpfs", argv[0], "tmpfs", 0, NULL) != 0) return verdict("mount", -1);
-  snprintf(to, sizeof to, "%s/copy", argv[0]);
+  const int in = open(argv[0], O_RDONLY);
+  if (in < 0) return broken(argv[0]);
+  snprintf(to, sizeof to, "%s/copy", dir);
   const int out = open(to, O_WRONLY | O_CREAT, 0755);
   if (out < 0) return verdict("copy", -1);
   while ((n = read(in, buffer, sizeof buffer)) > 0)
     if (write(out, buffer, (size_t)n) != n) return 2;
   close(out);
-  argv[1] = to;
-  return run(argv + 1);
+  close(in);
+  argv[0] = to;
+  return run(argv);
+}
+
+/* tmpfs DIR PROGRAM ARG…: a file system of its own over DIR, with a copy of PROGRAM, which is run.
+ */
+static int do_tmpfs(char** argv) {
+  if (mount("tmpfs", argv[0], "tmpfs", 0, NULL) != 0) return verdict("mount", -1);
+  return run_copy(argv[0], argv + 1);
+}
+
+/* peer DIR PEER SUB PROGRAM ARG…: shares DIR's mount with PEER and mounts on PEER/SUB what comes up
+ * on DIR/SUB as well; a copy of PROGRAM is run from there. */
+static int do_peer(char** argv) {
+  char place[256], dir[256];
+  snprintf(dir, sizeof dir, "%s/%s", argv[0], argv[2]);
+  snprintf(place, sizeof place, "%s/%s", argv[1], argv[2]);
+  if (mount(NULL, argv[0], NULL, MS_SHARED, NULL) != 0) return verdict("share", -1);
+  if (mount(argv[0], argv[1], NULL, MS_BIND, NULL) != 0) return verdict("bind", -1);
+  if (mount("tmpfs", place, "tmpfs", 0, NULL) != 0) return verdict("mount", -1);
+  return run_copy(dir, argv + 3);
+}
+
+/* An overlay over `lower` with a tmpfs over `scratch` for the rest; goes into it. */
+static int lay_overlay(const char* lower, const char* scratch) {
+  char options[700], upper[200], work[200], merged[200];
+  if (mount("tmpfs", scratch, "tmpfs", 0, NULL) != 0) return verdict("tmpfs", -1);
+  snprintf(upper, sizeof upper, "%s/u", scratch);
+  snprintf(work, sizeof work, "%s/w", scratch);
+  snprintf(merged, sizeof merged, "%s/m", scratch);
+  if (mkdir(upper, 0755) != 0 || mkdir(work, 0755) != 0 || mkdir(merged, 0755) != 0)
+    return verdict("mkdir", -1);
+  snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s,userxattr", lower, upper,
+           work);
+  if (mount("overlay", merged, "overlay", 0, options) != 0) return verdict("overlay", -1);
+  return chdir(merged) == 0 ? 0 : broken(merged);
 }
 
 /* overlay LOWER SCRATCH CMD…: CMD runs in the merged directory. */
 static int do_overlay(char** argv) {
-  char options[700], upper[200], work[200], merged[200];
-  if (mount("tmpfs", argv[1], "tmpfs", 0, NULL) != 0) return verdict("tmpfs", -1);
-  snprintf(upper, sizeof upper, "%s/u", argv[1]);
-  snprintf(work, sizeof work, "%s/w", argv[1]);
-  snprintf(merged, sizeof merged, "%s/m", argv[1]);
-  mkdir(upper, 0755);
-  mkdir(work, 0755);
-  mkdir(merged, 0755);
-  snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s,userxattr", argv[0], upper,
-           work);
-  if (mount("overlay", merged, "overlay", 0, options) != 0) {
-    perror("overlay");
-    return 2;
-  }
-  if (chdir(merged) != 0) return 2;
-  return run(argv + 2);
+  const int laid = lay_overlay(argv[0], argv[1]);
+  return laid ? laid : run(argv + 2);
+}
+
+/* copy-up LOWER SCRATCH NAME: has the kernel copy LOWER/NAME up and reads the copy. */
+static int do_copy_up(char** argv) {
+  char copy[300];
+  const int laid = lay_overlay(argv[0], argv[1]);
+  if (laid) return laid;
+  const int fd = open(argv[2], O_WRONLY);
+  if (fd < 0 && chmod(argv[2], 0666) != 0) return verdict("copy up", -1);
+  snprintf(copy, sizeof copy, "%s/u/%s", argv[1], argv[2]);
+  return verdict("open the copy", open(copy, O_RDONLY));
 }
 
 /* tree DIR NAME: reads NAME in a detached copy of DIR's mounts. */
@@ -368,9 +399,21 @@ static int do_net(const char* what, char** argv) {
   return network("connect", connect(s, (struct sockaddr*)&to, sizeof to));
 }
 
-/* xattr PATH */
+/* xattr PATH, acl PATH (one that gives all to everyone), chattr PATH (no dump) */
 static int do_xattr(const char* path) {
-  return verdict("setxattr", setxattr(path, "trusted.x", "1", 1, 0));
+  return verdict("setxattr", setxattr(path, "user.x", "1", 1, 0));
+}
+static int do_acl(const char* path) {
+  static const unsigned short acl[] = {2, 0,      1,      7,  0xffff, 0xffff, 4,
+                                       7, 0xffff, 0xffff, 32, 7,      0xffff, 0xffff};
+  return verdict("acl", setxattr(path, "system.posix_acl_access", acl, sizeof acl, 0));
+}
+static int do_chattr(const char* path) {
+  const int fd = open(path, O_RDONLY);
+  int flags = 0;
+  if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0) return broken(path);
+  flags |= FS_NODUMP_FL;
+  return verdict("chattr", ioctl(fd, FS_IOC_SETFLAGS, &flags));
 }
 
 /* long DIR LEVELS NAME: opens NAME below LEVELS directories whose names are 255 bytes long. */
@@ -472,9 +515,12 @@ static int attempt(int n, char** a) {
   --n;
 #define IS(name, count) (strcmp(c, name) == 0 && n >= (count))
   if (IS("userns", 1)) return do_userns(n, a);
+  if (IS("run", 1)) return run(a);
   if (IS("bind", 3)) return do_bind(a);
   if (IS("tmpfs", 2)) return do_tmpfs(a);
+  if (IS("peer", 4)) return do_peer(a);
   if (IS("overlay", 3)) return do_overlay(a);
+  if (IS("copy-up", 3)) return do_copy_up(a);
   if (IS("tree", 2)) return do_tree(a[0], a[1]);
   if (IS("tree-move", 3)) return do_tree_move(a);
   if (IS("detach", 2)) return do_detach(a[0], a[1]);
@@ -493,6 +539,8 @@ static int attempt(int n, char** a) {
   if (IS("sendmmsg", 2) || IS("v4-on-v6", 2) || IS("reconnect", 3) || IS("smc", 2))
     return do_net(c, a);
   if (IS("xattr", 1)) return do_xattr(a[0]);
+  if (IS("acl", 1)) return do_acl(a[0]);
+  if (IS("chattr", 1)) return do_chattr(a[0]);
   if (IS("long", 3)) return do_long(a[0], atoi(a[1]), a[2]);
   if (IS("bpf-maps", 1)) return do_bpf(a[0]);
   if (IS("catch", 1)) return do_catch(a[0]);

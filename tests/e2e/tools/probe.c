@@ -197,14 +197,12 @@ static int do_overlay(char** argv) {
   snprintf(upper, sizeof upper, "%s/u", argv[1]);
   snprintf(work, sizeof work, "%s/w", argv[1]);
   snprintf(merged, sizeof merged, "%s/m", argv[1]);
-  mkdir(upper, 0755);
-  mkdir(work, 0755);
-  mkdir(merged, 0755);
+  if (mkdir(upper, 0755) != 0 || mkdir(work, 0755) != 0 || mkdir(merged, 0755) != 0)
+    return verdict("mkdir", -1);
   snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s,userxattr", argv[0], upper,
            work);
   if (mount("overlay", merged, "overlay", 0, options) != 0) {
-    perror("overlay");
-    return 2;
+    return verdict("overlay", -1);
   }
   if (chdir(merged) != 0) return 2;
   execv(argv[2], argv + 2);
@@ -216,8 +214,7 @@ static int do_pivot(char** argv) {
   if (into_userns() != 0) return 2;
   if (mount(argv[0], argv[0], NULL, MS_BIND | MS_REC, NULL) != 0 || chdir(argv[0]) != 0 ||
       syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 || chdir("/") != 0) {
-    perror("pivot");
-    return 2;
+    return verdict("pivot", -1);
   }
   execv(argv[1], argv + 1);
   return verdict("exec", -1);
