@@ -1,5 +1,5 @@
-// Mount namespaces' numbers, which the kernel gives away again as soon as they are free: often before
-// the runtime has removed the cgroup of the container that had one.
+// Mount namespaces' numbers, which the kernel gives away again as soon as they are free: often
+// before the runtime has removed the cgroup of the container that had one.
 #pragma once
 
 #include "agent/locator.hpp"

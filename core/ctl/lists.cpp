@@ -101,10 +101,10 @@ int show_status(api::Client& client, const Terminal& terminal) {
         << '\n';
   }
   for (const auto& error : status.policy_errors()) {
-    out << "  " << escape(error) << '\n';
+    out << "  " << sentence(error) << '\n';
   }
   for (const auto& warning : status.warnings()) {
-    out << terminal.paint(Colour::yellow, "warning: ") << escape(warning) << '\n';
+    out << terminal.paint(Colour::yellow, "warning: ") << sentence(warning) << '\n';
   }
   return kOk;
 }
@@ -155,7 +155,7 @@ int show_policies(api::Client& client, const Terminal& terminal) {
     table.add({escape(policy.name()), mode, std::to_string(policy.rules()),
                std::to_string(policy.workloads()),
                Cell(escape(policy.state()), colour_of_state(policy.state())), escape(policy.file()),
-               escape(policy.error())});
+               sentence(policy.error())});
   }
   table.print(terminal);
   return kOk;
@@ -186,7 +186,7 @@ int show_adapters(api::Client& client, const Terminal& terminal) {
                                 : adapter.reason();
     const auto broken = broken_rules(adapter);
     table.add({escape(adapter.name()), escape(adapter.version()),
-               Cell(escape(state), colour_of_state(state)), joined(adapter.runtimes()), escape(why),
+               Cell(escape(state), colour_of_state(state)), joined(adapter.runtimes()), sentence(why),
                std::to_string(count_of(adapter, "events")),
                Cell(broken, broken == "-" ? Colour::none : Colour::red), escape(adapter.path())});
   }

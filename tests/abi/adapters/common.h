@@ -36,7 +36,10 @@ static inline int32_t create_instance(const usher_host* host, const usher_settin
                                       void** out, usher_error* error) {
   instance* self;
   if (settings->count != 0) {
-    set_error(error, "it takes no settings");
+    char why[128] = "it takes no setting ";
+    const usher_string key = settings->items[0]->key;
+    strncat(why, key.data, key.size < 100 ? key.size : 100);
+    set_error(error, why);
     return USHER_INVALID;
   }
   self = calloc(1, sizeof *self);

@@ -31,6 +31,11 @@ static int32_t start(void* context, usher_error* error) {
   event.known.runtime = text("newer");
   event.known.identity = &who.known;
   event.known.pid = 7;
+  if (host->publish(host->context, &event.known, none, error) != USHER_OK) {
+    return USHER_FAILED;
+  }
+  event.known.kind = USHER_EVENT_SYNCED;
+  event.known.identity = NULL;
   return host->publish(host->context, &event.known, none, error);
 }
 

@@ -17,6 +17,7 @@ struct HostFixture {
   asio::io_context loop{1};
   std::vector<adapter::AdapterEvent> events;
   std::vector<std::string> log;
+  bool keep_events = true;  // an event that is kept holds its gate open
   std::function<void(adapter::AdapterEvent)> on_event;
   std::unique_ptr<adapter::Host> host;
   std::chrono::milliseconds gate_deadline{10000};
@@ -29,9 +30,11 @@ struct HostFixture {
     host = adapter::Host::create(
         loop, std::move(options),
         [this](adapter::AdapterEvent event) {
-          events.push_back(std::move(event));
+          if (keep_events) {
+            events.push_back(event);
+          }
           if (on_event) {
-            on_event(events.back());
+            on_event(std::move(event));
           }
         },
         [this](int, std::string_view name, std::string_view message) {

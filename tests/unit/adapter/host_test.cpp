@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(settings_of_an_unknown_adapter_or_key_are_errors) {
   options.automatic = false;
   options.selected = {test_adapter("minimal_c")};
   options.config["minimal-c"]["colour"] = std::string("red");
-  says(make(options).start().error().message, "it takes no settings");
+  says(make(options).start().error().message, "it takes no setting colour");
   options.config.clear();
   options.config["nobody"]["x"] = std::int64_t{1};
   says(make(options).start().error().message, "settings for adapter \"nobody\"");

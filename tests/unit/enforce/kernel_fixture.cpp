@@ -51,9 +51,9 @@ pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
   const pid_t pid = ::fork();
   if (pid == 0) {
     const int fd = ::open(procs.c_str(), O_WRONLY | O_CLOEXEC);
-    const bool inside = fd >= 0 && ::write(fd, "0", 1) == 1 && ::chroot(root.c_str()) == 0 &&
-                        ::chdir("/") == 0 && (in_and_out < 0 ||
-                         (::dup2(in_and_out, 0) == 0 && ::dup2(in_and_out, 1) == 1));
+    const bool inside =
+        fd >= 0 && ::write(fd, "0", 1) == 1 && ::chroot(root.c_str()) == 0 && ::chdir("/") == 0 &&
+        (in_and_out < 0 || (::dup2(in_and_out, 0) == 0 && ::dup2(in_and_out, 1) == 1));
     if (inside) {
       ::execv(arguments[0].c_str(), argv.data() + 1);
     }
