@@ -134,8 +134,12 @@ killed() {
     n=1
     while :; do
       $prepare >/dev/null 2>&1 || { not_ok "$what: cannot prepare"; return; }
-      strace -qq -o "$W/strace" -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
-        "$BIN/usherctl" runtime "$@" >"$W/out/killed" 2>&1
+      # In a shell of its own, which keeps its remark on the death to itself.
+      (
+        strace -qq -o "$W/strace" -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
+          "$BIN/usherctl" runtime "$@" >"$W/out/killed" 2>&1
+        exit $?
+      ) 2>/dev/null
       status=$?
       [ $status -eq 137 ] || break
       steps=$((steps + 1))
