@@ -15,9 +15,13 @@ find_program(PROTOC protoc REQUIRED)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
 # asio: clang needs to be told that coroutines are there; nothing of ours uses the deprecated parts.
+# Whether memory comes from aligned_alloc or operator new, asio finds out by a macro that it sees
+# only in files that included a standard header first: said here, or what one file's code takes,
+# another's gives back the other way.
 add_library(third_party_asio INTERFACE)
 add_library(third_party::asio ALIAS third_party_asio)
 target_compile_definitions(third_party_asio INTERFACE ASIO_HAS_CO_AWAIT=1 ASIO_HAS_STD_COROUTINE=1
+                                                      ASIO_HAS_STD_ALIGNED_ALLOC=1
                                                       ASIO_NO_DEPRECATED=1)
 target_link_libraries(third_party_asio INTERFACE Threads::Threads)
 

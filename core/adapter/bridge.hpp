@@ -1,61 +1,77 @@
-// Where an adapter's calls arrive: on any thread, copied, and carried out on the loop.
+// Where an adapter's calls arrive: on any thread, checked, copied, and carried out on the loop.
+// What breaks a rule of plugin.h is refused, counted and logged with the adapter's name.
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "adapter/convert.hpp"
+#include "adapter/counters.hpp"
+#include "adapter/gate.hpp"
 #include "adapter/host.hpp"
 #include "adapter/loop_extension.hpp"
 #include "usher/plugin.h"
 
 namespace usher::adapter {
 
-// One adapter's. Must live as long as the adapter may call: until its destroy returned, and for
-// ever where it did not stop. Once closed, every call is without effect.
-class Bridge : public std::enable_shared_from_this<Bridge> {
+// One adapter's. It is never freed: an adapter that breaks its word may call at any time to come.
+// Once closed, every call is without effect but on the counters.
+class Bridge {
  public:
   // All called on the loop.
   struct Hooks {
     Host::Sink sink;
     Host::Log log;
     std::function<void(std::uint32_t health, std::string reason)> health;
-    std::function<bool(std::string_view runtime)> serves;
+    std::chrono::milliseconds gate_deadline{2000};
   };
   using Identified = std::function<void(Result<identity::Identity>)>;
   using Done = std::function<void(Result<>)>;
 
-  Bridge(asio::io_context& loop, std::string name, Hooks hooks);
+  // Events may carry `runtimes` and no other.
+  static Bridge& create(asio::io_context& loop, std::string name, std::vector<std::string> runtimes,
+                        Hooks hooks);
   Bridge(const Bridge&) = delete;
   Bridge& operator=(const Bridge&) = delete;
   ~Bridge();
 
   const usher_host* table() const { return &table_; }
+  Counters& counters() { return counters_; }
+
+  // [loop] The adapter's life, in this order; a later step may come without those before.
+  void allow_publishing();  // start is about to be called
+  // Answers every open event with a failure and takes no further one. `stopped` is what stop gets.
+  usher_done begin_stop(Done stopped);
+  void begin_destroy();  // destroy is about to be called, and may call
+  void end();            // it returned: no callback of watches and timers any more
+  void abandon();        // it did not stop in time, or never will: as end, and it may still call
+  void close();          // the host goes: nothing of it may be used any more
 
   // [loop] A question's answer arrives at `then` on the loop, at most once, never from within this
   // call. `forget` it when nobody waits any more.
   usher_identified expect_identity(Identified then);
-  usher_done expect_done(Done then);
   void forget(std::uint64_t ticket);
 
-  // [loop] Answers every gate that is still open with a failure and takes no further event.
-  void end_publishing();
-
-  // [loop] Ends watches and timers; nothing that the adapter says has an effect from now on.
-  void close();
-
-  // For an adapter that did not stop: it may call at any time to come.
-  void keep_for_ever() { self_ = shared_from_this(); }
+  // [any] Counts, and says so in the log.
+  void misbehaved(const Misuse& misuse);
 
  private:
-  class Gate;
+  enum class Phase : std::uint8_t { created, started, stopping, stopped, destroying, gone };
 
+  Bridge(asio::io_context& loop, std::string name, std::vector<std::string> runtimes, Hooks hooks);
+
+  // The tables' functions.
   static std::int32_t publish(void* self, const usher_event* event, usher_done done,
                               usher_error* error);
   static void log(void* self, std::uint32_t level, usher_string message);
@@ -64,7 +80,6 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   static void identified(void* self, std::uint64_t ticket, const usher_identity* identity,
                          const usher_error* error);
   static void done(void* self, std::uint64_t ticket, std::int32_t status, const usher_error* error);
-
   static std::int32_t loop_watch(void* self, std::int32_t fd, std::uint32_t events,
                                  usher_callback callback, std::uint64_t* handle,
                                  usher_error* error);
@@ -74,29 +89,56 @@ class Bridge : public std::enable_shared_from_this<Bridge> {
   static void loop_cancel(void* self, std::uint64_t handle);
 
   static Bridge& of(void* self) { return *static_cast<Bridge*>(self); }
-  Result<> accept(const usher_event& from, usher_done done);
-  bool admit(const std::shared_ptr<Gate>& gate);
-  void deliver(AdapterEvent event, const std::shared_ptr<Gate>& gate);
+  std::int32_t refuse(usher_error* to, const Misuse& misuse);
+  std::int32_t busy(usher_error* to, std::string what);
+  // False, and counted, where the adapter has said that it calls no more.
+  bool may_call(std::string_view what);
   // False when closed: `work` is dropped.
   bool post(std::function<void()> work);
   // At once where this is the loop's thread, else posted.
   bool run(std::function<void()> work);
+
+  std::int32_t enqueue(AdapterEvent event, usher_done done, usher_error* error);
+  void deliver(AdapterEvent event, const std::shared_ptr<Gate>& gate);
+  void arm_deadline(std::uint64_t id, const std::shared_ptr<Gate>& gate, const std::string& name);
+  void end_publishing();
+  void end_questions();
   void unexpected_answer(std::uint64_t ticket);
+  void tell_health();
+  // An opening of usher.loop/1, which counts until it is over: the handle, or a refusal's status.
+  std::int32_t open_work(const usher_callback& callback, std::uint64_t* handle, usher_error* error);
+  // Puts a watch or timer in place on the loop, unless it is cancelled on the way.
+  std::int32_t install(std::uint64_t handle, std::function<void()> place, usher_error* error);
+  bool take_installing(std::uint64_t handle);
 
   const std::string name_;
-  const Hooks hooks_;
+  const std::vector<std::string> runtimes_;
+  Hooks hooks_;  // empty once closed; [loop]
   usher_host table_;
-  std::atomic<std::uint64_t> next_ = 1;  // tickets and handles
+  Counters counters_;
+  Load load_;
+  std::atomic<std::uint64_t> next_ = 1;   // tickets and handles
+  std::atomic<std::uint32_t> lines_ = 0;  // posted and not written yet
+  std::atomic<std::uint32_t> work_ = 0;   // open watches, timers and posts
 
-  std::mutex mutex_;        // of the next three
+  std::mutex mutex_;        // of the next six
   asio::io_context* loop_;  // null once closed; written on the loop only
-  bool publishing_ = true;
+  Phase phase_ = Phase::created;
+  std::uint64_t stop_ticket_ = 0;
   std::vector<std::weak_ptr<Gate>> gates_;
+  std::set<std::uint64_t> installing_;  // handles on their way to the loop, not cancelled
+  std::optional<std::pair<std::uint32_t, std::string>> health_;  // said and not told yet
 
-  std::shared_ptr<Bridge> self_;
+  // [loop]
   Watches watches_;
   std::map<std::uint64_t, Identified> questions_;
-  std::map<std::uint64_t, Done> endings_;
+  std::set<std::uint64_t> late_;  // questions that met their deadline
+  Done stopped_;
+  std::map<std::uint64_t, asio::steady_timer> deadlines_;  // of gates
+  bool over_ = false;                                      // callbacks no more
 };
+
+// For what an adapter may still point to when it should not: kept as long as the process.
+void keep_for_ever(std::shared_ptr<void> what);
 
 }  // namespace usher::adapter

@@ -1,5 +1,6 @@
 #include "adapter/convert.hpp"
 
+#include <tuple>
 #include <utility>
 
 #include "base/escape.hpp"
@@ -7,44 +8,68 @@
 namespace usher::adapter {
 namespace {
 
-constexpr std::size_t kMaxText = 1U << 16;
 constexpr std::size_t kMaxLabels = 4096;
+constexpr std::size_t kMaxLabelBytes = 1U << 20;
+constexpr std::uint64_t kWild = 1U << 20;
+constexpr std::int64_t kMaxPid = 1 << 22;  // the kernel's own limit on 64-bit machines
 
-Result<> take(usher_string from, std::string_view name, std::string& to) {
-  if (from.size > kMaxText) {
-    return fail(std::string(name) + " is longer than " + std::to_string(kMaxText) + " bytes");
-  }
-  to = text_of(from);
-  return {};
+Misuse wild(std::string_view what, std::uint64_t size, std::uint64_t limit) {
+  return {Count::wild_lengths, "gave " + std::string(what) + " of " + std::to_string(size) +
+                                   "; at most " + std::to_string(limit) + " is taken"};
 }
 
-Result<> take_labels(const usher_identity& from, identity::Labels& to) {
-  if (from.pod_label_count > kMaxLabels ||
-      (from.pod_label_count != 0 && from.pod_labels == nullptr)) {
-    return fail("pod_labels holds " + std::to_string(from.pod_label_count) + " labels; at most " +
-                std::to_string(kMaxLabels) + " are taken");
+Misuse null(std::string_view what) {
+  return {Count::null_members, "gave " + std::string(what) + " as a null pointer"};
+}
+
+Misuse bad(std::string what) {
+  return {Count::bad_values, std::move(what)};
+}
+
+std::optional<Misuse> take_labels(const usher_identity& from, identity::Labels& to) {
+  if (from.pod_label_count > kMaxLabels) {
+    return wild("pod_label_count", from.pod_label_count, kMaxLabels);
   }
+  if (from.pod_label_count != 0 && from.pod_labels == nullptr) {
+    return null("pod_labels");
+  }
+  std::size_t bytes = 0;
   for (std::uint64_t i = 0; i < from.pod_label_count; ++i) {
-    std::string key;
-    std::string value;
-    auto good = take(from.pod_labels[i].key, "a label's key", key);
-    good = good ? take(from.pod_labels[i].value, "a label's value", value) : good;
-    if (!good) {
-      return good;
+    auto key = take_text(from.pod_labels[i].key, "a label's key");
+    auto value = take_text(from.pod_labels[i].value, "a label's value");
+    if (!key || !value) {
+      return key ? value.error() : key.error();
     }
-    const std::string name = key;
-    if (!to.emplace(std::move(key), std::move(value)).second) {
-      return fail("label " + escape(name) + " is there twice");
+    bytes += key->size() + value->size();
+    if (bytes > kMaxLabelBytes) {
+      return wild("labels", bytes, kMaxLabelBytes);
+    }
+    const std::string name = *key;
+    if (!to.emplace(std::move(*key), std::move(*value)).second) {
+      return bad("named label " + escape(name) + " twice");
     }
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
 
-std::string text_of(usher_string s, std::size_t limit) {
-  return s.data == nullptr ? std::string()
-                           : std::string(s.data, std::min<std::size_t>(s.size, limit));
+Checked<std::string> take_text(usher_string s, std::string_view what, std::size_t limit) {
+  if (s.size > limit) {
+    return std::unexpected(wild(what, s.size, limit));
+  }
+  if (s.size != 0 && s.data == nullptr) {
+    return std::unexpected(null(what));
+  }
+  return s.size == 0 ? std::string() : std::string(s.data, s.size);
+}
+
+Checked<std::string> take_words(usher_string s, std::string_view what, std::size_t limit) {
+  if (s.size > kWild) {
+    return std::unexpected(wild(what, s.size, kWild));
+  }
+  s.size = std::min<std::uint64_t>(s.size, limit);
+  return take_text(s, what, limit);
 }
 
 std::string shown(std::string_view message) {
@@ -61,21 +86,31 @@ std::string shown(std::string_view message) {
 }
 
 Error ErrorSlot::take() const {
-  return error_of(&error_);
-}
-
-Error error_of(const usher_error* error) {
-  const usher_error from = read_sized(error);
-  const std::size_t length = std::min(from.length, from.capacity);
-  Error out{shown(text_of({from.message, length})), from.code};
+  const auto length = std::min<std::uint64_t>(error_.length, text_.size());
+  Error out{shown({text_.data(), length}), error_.code};
   if (out.message.empty()) {
     out.message = "the adapter gave no reason";
   }
   return out;
 }
 
+Checked<Error> error_of(const usher_error* error) {
+  if (error == nullptr) {
+    return Error{"the adapter gave no reason", 0};
+  }
+  const auto from = read_sized(error, "usher_error");
+  if (!from) {
+    return std::unexpected(from.error());
+  }
+  const auto message = take_words({from->message, from->length}, "an error's message", 2048);
+  if (!message) {
+    return std::unexpected(message.error());
+  }
+  return Error{message->empty() ? "the adapter gave no reason" : shown(*message), from->code};
+}
+
 void write_error(usher_error* to, const Error& error) {
-  if (to == nullptr || to->size < sizeof(usher_error) || to->message == nullptr) {
+  if (to == nullptr || to->size < kFirstSize<usher_error> || to->message == nullptr) {
     return;
   }
   to->code = error.code;
@@ -116,35 +151,99 @@ RawSettings::RawSettings(const Config& config) {
   settings_ = {sizeof settings_, 0, pointers_.data(), pointers_.size()};
 }
 
-Result<identity::Identity> identity_of(const usher_identity& given) {
-  const usher_identity from = read_sized(&given);
+Checked<identity::Identity> identity_of(const usher_identity* given) {
+  const auto read = read_sized(given, "usher_identity");
+  if (!read) {
+    return std::unexpected(read.error());
+  }
+  const usher_identity& from = *read;
   identity::Identity to;
   if ((from.flags & ~(USHER_IDENTITY_SANDBOX | USHER_IDENTITY_LABELS_KNOWN)) != 0) {
-    return fail("the identity has flags that this agent does not know; update usherd");
+    return std::unexpected(bad("set identity flags that this agent does not know: update usherd"));
   }
   to.is_sandbox = (from.flags & USHER_IDENTITY_SANDBOX) != 0;
   to.labels_known = (from.flags & USHER_IDENTITY_LABELS_KNOWN) != 0;
-  const std::pair<usher_string, std::pair<const char*, std::string*>> texts[] = {
-      {from.pod_namespace, {"pod_namespace", &to.pod_namespace}},
-      {from.pod_name, {"pod_name", &to.pod_name}},
-      {from.pod_uid, {"pod_uid", &to.pod_uid}},
-      {from.container_name, {"container_name", &to.container_name}},
-      {from.container_id, {"container_id", &to.container_id}},
-      {from.sandbox_id, {"sandbox_id", &to.sandbox_id}},
-      {from.image, {"image", &to.image}},
-      {from.runtime_handler, {"runtime_handler", &to.runtime_handler}},
-      {from.identity_source, {"identity_source", &to.identity_source}},
-      {from.labels_source, {"labels_source", &to.labels_source}},
+  const std::tuple<usher_string, const char*, std::string*> texts[] = {
+      {from.pod_namespace, "pod_namespace", &to.pod_namespace},
+      {from.pod_name, "pod_name", &to.pod_name},
+      {from.pod_uid, "pod_uid", &to.pod_uid},
+      {from.container_name, "container_name", &to.container_name},
+      {from.container_id, "container_id", &to.container_id},
+      {from.sandbox_id, "sandbox_id", &to.sandbox_id},
+      {from.image, "image", &to.image},
+      {from.runtime_handler, "runtime_handler", &to.runtime_handler},
+      {from.identity_source, "identity_source", &to.identity_source},
+      {from.labels_source, "labels_source", &to.labels_source},
   };
-  for (const auto& [text, target] : texts) {
-    if (auto good = take(text, target.first, *target.second); !good) {
-      return std::unexpected(std::move(good.error()));
+  for (const auto& [text, name, target] : texts) {
+    auto taken = take_text(text, name);
+    if (!taken) {
+      return std::unexpected(taken.error());
     }
+    *target = std::move(*taken);
   }
-  if (auto good = take_labels(from, to.pod_labels); !good) {
-    return std::unexpected(std::move(good.error()));
+  if (auto misuse = take_labels(from, to.pod_labels)) {
+    return std::unexpected(std::move(*misuse));
   }
   return to;
+}
+
+Checked<AdapterEvent> event_of(const usher_event* given) {
+  using Kind = AdapterEvent::Kind;
+  const auto from = read_sized(given, "usher_event");
+  if (!from) {
+    return std::unexpected(from.error());
+  }
+  if (from->kind < USHER_EVENT_SANDBOX_STARTING || from->kind > USHER_EVENT_LISTING) {
+    return std::unexpected(
+        bad("published event kind " + std::to_string(from->kind) + ", which is not known here"));
+  }
+  if (from->pid < 0 || from->pid > kMaxPid) {
+    return std::unexpected(bad("published pid " + std::to_string(from->pid) + ", which cannot be"));
+  }
+  auto runtime = take_text(from->runtime, "an event's runtime", 64);
+  auto cgroup_path = take_text(from->cgroup_path, "cgroup_path", 4096);
+  if (!runtime || !cgroup_path) {
+    return std::unexpected(runtime ? cgroup_path.error() : runtime.error());
+  }
+  AdapterEvent event{.kind = static_cast<Kind>(from->kind - USHER_EVENT_SANDBOX_STARTING),
+                     .adapter = {},
+                     .runtime = std::move(*runtime),
+                     .identity = {},
+                     .cgroup_path = std::move(*cgroup_path),
+                     .pid = static_cast<int>(from->pid),
+                     .done = {}};
+  if (event.kind == Kind::synced || event.kind == Kind::listing) {
+    if (from->identity != nullptr) {
+      return std::unexpected(bad("published an identity with synced or listing"));
+    }
+    return event;
+  }
+  auto who = identity_of(from->identity);
+  if (!who) {
+    return std::unexpected(std::move(who.error()));
+  }
+  event.identity = std::move(*who);
+  const bool of_sandbox = event.kind == Kind::sandbox_starting || event.kind == Kind::sandbox_gone;
+  if ((of_sandbox ? event.identity.sandbox_id : event.identity.container_id).empty()) {
+    return std::unexpected(bad(of_sandbox ? "published a sandbox without sandbox_id and container_id"
+                                          : "published a container without container_id"));
+  }
+  return event;
+}
+
+std::size_t weight_of(const AdapterEvent& event) {
+  const auto& who = event.identity;
+  std::size_t bytes = sizeof event + event.runtime.size() + event.cgroup_path.size();
+  for (const auto* text : {&who.pod_namespace, &who.pod_name, &who.pod_uid, &who.container_name,
+                           &who.container_id, &who.sandbox_id, &who.image, &who.runtime_handler,
+                           &who.identity_source, &who.labels_source}) {
+    bytes += text->size();
+  }
+  for (const auto& [key, value] : who.pod_labels) {
+    bytes += key.size() + value.size() + 96;  // a node of the map
+  }
+  return bytes;
 }
 
 }  // namespace usher::adapter

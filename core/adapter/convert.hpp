@@ -1,14 +1,18 @@
-// Between the C ABI's borrowed structs and the agent's values.
+// Between the C ABI's borrowed structs and the agent's values. What an adapter passes is checked
+// before it is read: sizes, lengths and pointers that cannot be are a Misuse, not a crash.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <deque>
+#include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "adapter/counters.hpp"
 #include "adapter/host.hpp"
 #include "base/error.hpp"
 #include "identity/identity.hpp"
@@ -16,17 +20,43 @@
 
 namespace usher::adapter {
 
-// A struct that leads with its size, as this agent knows it: what the writer did not know is zero,
-// what this agent does not know is left out. A size too small to be one reads as all zero.
 template <class T>
-T read_sized(const T* from) {
-  T out{};
-  if (from == nullptr || from->size < sizeof(std::uint32_t)) {
-    return out;
+using Checked = std::expected<T, Misuse>;
+
+// Version 1.0's sizes of what adapters write. They never change: tests/abi/frozen/plugin-1.0.h.
+template <class T>
+constexpr std::uint32_t kFirstSize = 0;
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_error> = 32;
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_identity> = 184;
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_event> = 56;
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_plugin> = 104;
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_oci> = 16;
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_install> = 40;
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_install_step> = 56;
+
+// A struct that leads with its size, as this agent knows it: what the writer did not know is zero,
+// what this agent does not know is left out. `what` names it in a Misuse.
+template <class T>
+Checked<T> read_sized(const T* from, std::string_view what) {
+  static_assert(kFirstSize<T> != 0);
+  if (from == nullptr) {
+    return std::unexpected(Misuse{Count::null_members, "gave no " + std::string(what)});
   }
-  const std::size_t size = std::min<std::size_t>(from->size, sizeof(T));
-  std::memcpy(static_cast<void*>(&out), from, size);
-  out.size = static_cast<std::uint32_t>(size);
+  const std::uint32_t given = from->size;
+  if (given < kFirstSize<T>) {
+    return std::unexpected(Misuse{
+        Count::short_structs, "gave a " + std::string(what) + " of " + std::to_string(given) +
+                                  " bytes; version 1.0's has " + std::to_string(kFirstSize<T>)});
+  }
+  T out{};
+  std::memcpy(static_cast<void*>(&out), from, std::min<std::size_t>(given, sizeof(T)));
   return out;
 }
 
@@ -34,8 +64,11 @@ constexpr usher_string raw(std::string_view s) {
   return {s.data(), s.size()};
 }
 
-// At most `limit` bytes; a null pointer reads as empty.
-std::string text_of(usher_string s, std::size_t limit = 1U << 16);
+// Not read where it cannot be: longer than `limit`, or null with a size.
+Checked<std::string> take_text(usher_string s, std::string_view what, std::size_t limit = 1U << 16);
+
+// For people: cut at `limit`; what is longer than a mebibyte is wild and not read.
+Checked<std::string> take_words(usher_string s, std::string_view what, std::size_t limit = 8192);
 
 // Bytes that an adapter says to people: control characters and bad UTF-8 are escaped, what it
 // escaped itself is kept.
@@ -57,7 +90,7 @@ class ErrorSlot {
 };
 
 // What an adapter's error says; a missing one says so.
-Error error_of(const usher_error* error);
+Checked<Error> error_of(const usher_error* error);
 
 // Fills a caller's error struct.
 void write_error(usher_error* to, const Error& error);
@@ -77,7 +110,13 @@ class RawSettings {
   usher_settings settings_;
 };
 
-// Copies; too long values, duplicate labels and an unknown flag are errors.
-Result<identity::Identity> identity_of(const usher_identity& from);
+// Copies; too long values, duplicate labels and an unknown flag are misuse.
+Checked<identity::Identity> identity_of(const usher_identity* from);
+
+// Copies; `adapter` and `done` are the caller's to fill.
+Checked<AdapterEvent> event_of(const usher_event* from);
+
+// What an event holds of the agent's memory, in bytes.
+std::size_t weight_of(const AdapterEvent& event);
 
 }  // namespace usher::adapter

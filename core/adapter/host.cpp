@@ -20,6 +20,9 @@ class LoadingHost final : public Host {
  public:
   LoadingHost(asio::io_context& loop, HostOptions options, Sink sink, Log log)
       : loop_(loop), options_(std::move(options)), sink_(std::move(sink)), log_(std::move(log)) {}
+  LoadingHost(const LoadingHost&) = delete;
+  LoadingHost& operator=(const LoadingHost&) = delete;
+  ~LoadingHost() override;
 
   Result<> start() override;
   asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
@@ -32,6 +35,7 @@ class LoadingHost final : public Host {
  private:
   struct Entry {
     AdapterInfo info;
+    Bridge* bridge = nullptr;  // never freed; closed by the host
     std::unique_ptr<Instance> instance;
   };
 
@@ -63,19 +67,28 @@ Result<std::vector<std::filesystem::path>> LoadingHost::candidates() const {
   return paths;
 }
 
+LoadingHost::~LoadingHost() {
+  for (const auto& entry : entries_) {
+    entry->instance.reset();
+    if (entry->bridge != nullptr) {
+      entry->bridge->close();
+    }
+  }
+}
+
 Bridge::Hooks LoadingHost::hooks_for(Entry& entry) {
   return {.sink = sink_,
           .log = log_,
           .health =
               [this, &entry](std::uint32_t health, const std::string& reason) {
-                entry.info.reason = health == USHER_HEALTHY ? std::string() : reason;
+                entry.info.health = health == USHER_HEALTHY    ? "healthy"
+                                    : health == USHER_DEGRADED ? "degraded"
+                                                               : "unhealthy";
+                entry.info.reason = reason;
                 say(health == USHER_HEALTHY ? USHER_LOG_INFO : USHER_LOG_WARNING, entry.info,
-                    (health == USHER_HEALTHY    ? "healthy: "
-                     : health == USHER_DEGRADED ? "degraded: "
-                                                : "unhealthy: ") +
-                        reason);
+                    entry.info.health + ": " + reason);
               },
-          .serves = {}};
+          .gate_deadline = options_.gate_deadline};
 }
 
 Result<> LoadingHost::check_unique(const Instance& instance) const {
@@ -86,7 +99,7 @@ Result<> LoadingHost::check_unique(const Instance& instance) const {
     if (other->info.name == instance.library().name) {
       return fail("an adapter of this name is loaded already, from " + other->info.path.string());
     }
-    for (const auto& runtime : instance.runtimes()) {
+    for (const auto& runtime : instance.library().runtimes) {
       if (other->instance->serves(runtime)) {
         return fail("runtime \"" + escape(runtime) + "\" is served by adapter " + other->info.name +
                     " already; select one of the two");
@@ -97,12 +110,8 @@ Result<> LoadingHost::check_unique(const Instance& instance) const {
 }
 
 Result<> LoadingHost::load(const std::filesystem::path& path, Entry& entry) {
-  entry.info = {.name = path.stem(),
-                .version = {},
-                .path = path,
-                .state = State::failed,
-                .reason = {},
-                .runtimes = {}};
+  entry.info.name = path.stem();
+  entry.info.path = path;
   auto library = open_library(path, options_.trust_any_owner);
   if (!library) {
     return std::unexpected(std::move(library.error()));
@@ -110,25 +119,33 @@ Result<> LoadingHost::load(const std::filesystem::path& path, Entry& entry) {
   entry.info.name = library->name;
   entry.info.version = library->version;
   entry.info.path = library->path;
+  entry.info.runtimes = library->runtimes;
+  entry.bridge = &Bridge::create(loop_, library->name, library->runtimes, hooks_for(entry));
   const auto at = options_.config.find(library->name);
   const Config config = at == options_.config.end() ? Config{} : at->second;
-  if (auto here = probe(*library, config); !here) {
+  const auto since = std::chrono::steady_clock::now();
+  auto here = probe(*library, config);
+  warn_if_slow(*entry.bridge, "probe", since);
+  if (!here) {
     if (options_.automatic && here.error().code == ENOENT) {
       entry.info.state = State::not_chosen;
+      entry.info.selection = "not chosen: " + here.error().message;
       entry.info.reason = here.error().message;
       return {};
     }
     return fail_in("adapter " + library->name, std::move(here.error()));
   }
-  auto instance = Instance::create(loop_, std::move(*library), config, hooks_for(entry));
+  entry.info.selection = options_.automatic ? "chosen: its probe found the runtime on this node"
+                                            : "chosen: the configuration names it";
+  auto instance = Instance::create(loop_, std::move(*library), config, *entry.bridge);
   auto good = instance ? check_unique(**instance) : std::unexpected(std::move(instance.error()));
   good = good ? (*instance)->start() : good;
   if (!good) {
     return fail_in("adapter " + entry.info.name, std::move(good.error()));
   }
   entry.instance = std::move(*instance);
-  entry.info.runtimes = entry.instance->runtimes();
   entry.info.state = State::running;
+  entry.info.health = entry.info.health.empty() ? "healthy" : entry.info.health;
   return {};
 }
 
@@ -154,6 +171,8 @@ Result<> LoadingHost::start() {
     if (auto good = load(path, entry); !good) {
       entry.info.state = State::failed;
       entry.info.reason = good.error().message;
+      entry.info.selection = options_.automatic ? "not chosen: it cannot be used"
+                                                : "named by the configuration, and cannot be used";
       say(USHER_LOG_ERROR, entry.info, "not loaded: " + entry.info.reason);
       if (!options_.automatic) {
         return good;
@@ -161,8 +180,9 @@ Result<> LoadingHost::start() {
       continue;
     }
     say(USHER_LOG_INFO, entry.info,
-        entry.info.state == State::running ? "chosen, version " + entry.info.version
-                                           : "not chosen: " + entry.info.reason);
+        entry.info.state == State::running
+            ? entry.info.selection + "; version " + entry.info.version
+            : entry.info.selection);
   }
   return check_config();
 }
@@ -185,6 +205,9 @@ std::vector<AdapterInfo> LoadingHost::adapters() const {
   std::vector<AdapterInfo> infos;
   for (const auto& entry : entries_) {
     infos.push_back(entry->info);
+    if (entry->bridge != nullptr) {
+      infos.back().counters = entry->bridge->counters().all();
+    }
   }
   return infos;
 }
@@ -202,6 +225,7 @@ asio::awaitable<void> LoadingHost::stop(std::chrono::milliseconds deadline) {
       continue;
     }
     entry->info.state = State::stopped;
+    entry->info.health.clear();
     waiting->left.insert(entry.get());
     entry->instance->stop([waiting, this, entry = entry.get()](const Result<>& end) {
       if (!end) {
@@ -219,8 +243,10 @@ asio::awaitable<void> LoadingHost::stop(std::chrono::milliseconds deadline) {
   }
   for (Entry* entry : waiting->left) {
     entry->info.state = State::failed;
-    entry->info.reason = "it did not stop within " + std::to_string(deadline.count()) + " ms";
-    say(USHER_LOG_ERROR, entry->info, entry->info.reason);
+    const Misuse misuse{Count::never_stopped,
+                        "did not stop within " + std::to_string(deadline.count()) + " ms"};
+    entry->info.reason = "it " + misuse.what;
+    entry->bridge->misbehaved(misuse);
   }
   for (const auto& entry : entries_) {
     entry->instance.reset();

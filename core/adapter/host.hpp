@@ -27,6 +27,8 @@ struct HostOptions {
   bool automatic = true;              // ask every adapter's probe
   std::vector<std::string> selected;  // when not automatic: names, or paths of .so files
   std::map<std::string, Config, std::less<>> config;  // by adapter name
+  // How long a gate may stay open until the host answers it itself: the runtime waits no longer.
+  std::chrono::milliseconds gate_deadline{2000};
   bool trust_any_owner = false;  // tests: files that are not root-owned are loaded
 };
 
@@ -36,10 +38,16 @@ struct AdapterInfo {
   std::filesystem::path path;
   enum class State : std::uint8_t { running, not_chosen, failed, stopped } state;
   std::string reason;                 // why not, or the last health word
-  std::vector<std::string> runtimes;  // names that a hook may carry in --runtime
+  std::vector<std::string> runtimes;  // names that its events and a hook's --runtime carry
+  std::string selection;              // why it was chosen, or why not
+  std::string health;                 // healthy, degraded, unhealthy; empty unless running
+  std::map<std::string, std::uint64_t> counters;  // counters.hpp
 };
 
-// What an adapter published. Issue of gates: `done` must be called exactly once, on the loop.
+// What an adapter published. `done`, where it is there, is called at most once, on the loop, when
+// the event has been dealt with or with the reason why not. One that is dropped fails by itself,
+// and a start that is not answered within HostOptions::gate_deadline too: a later answer has no
+// effect.
 struct AdapterEvent {
   enum class Kind : std::uint8_t {
     sandbox_starting,
@@ -47,14 +55,15 @@ struct AdapterEvent {
     container_starting,
     container_running,
     container_gone,
-    synced,
+    synced,   // all that exists was published; the rest is swept
+    listing,  // all that exists follows, until synced
   } kind;
   std::string adapter;
   std::string runtime;
   identity::Identity identity;
   std::string cgroup_path;  // as the runtime said, may be empty
   int pid = 0;
-  std::function<void(Result<>)> done;  // empty unless a gate
+  std::function<void(Result<>)> done;  // always with container_starting, else where asked for
 };
 
 class Host {

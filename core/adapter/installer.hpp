@@ -9,6 +9,7 @@
 
 #include "adapter/host.hpp"
 #include "base/error.hpp"
+#include "usher/plugin.h"
 
 namespace usher::adapter {
 
@@ -47,7 +48,7 @@ class Installer {
 
   std::string name_;
   std::string version_;
-  const void* table_ = nullptr;  // usher_install, valid for ever: libraries are never closed
+  usher_install functions_{};  // valid for ever: libraries are never closed
 };
 
 }  // namespace usher::adapter

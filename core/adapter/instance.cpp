@@ -17,7 +17,6 @@ using Clock = std::chrono::steady_clock;
 
 // What a call on the loop may take before the log says that the adapter blocks the agent.
 constexpr std::chrono::milliseconds kSlow{100};
-constexpr std::uint64_t kMaxRuntimes = 64;
 
 // The ABI's form of an OCI state; borrows it.
 struct RawState {
@@ -56,77 +55,76 @@ Result<> probe(const Library& library, const Config& config) {
   return std::unexpected(std::move(error));
 }
 
-Instance::Instance(asio::io_context& loop, Library library)
-    : loop_(loop), library_(std::move(library)) {}
+void warn_if_slow(Bridge& bridge, const char* call, Clock::time_point since) {
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since);
+  if (took > kSlow) {
+    bridge.misbehaved({Count::slow_calls, "held up the agent in " + std::string(call) + " for " +
+                                              std::to_string(took.count()) + " ms"});
+  }
+}
+
+Instance::Instance(asio::io_context& loop, Library library, Bridge& bridge)
+    : loop_(loop), library_(std::move(library)), bridge_(bridge) {}
 
 Instance::~Instance() {
   if (state_ == State::running) {
     stop([](const Result<>&) {});
   }
   if (state_ == State::stopping) {
-    bridge_->close();
-    // The adapter may call at any time to come: its host table stays where it is.
-    bridge_->keep_for_ever();
+    bridge_.abandon();
     return;
   }
   if (instance_ != nullptr) {
-    bridge_->end_publishing();
+    bridge_.begin_destroy();
+    const auto since = Clock::now();
     library_.plugin.destroy(instance_);
+    warn_if_slow(bridge_, "destroy", since);
   }
-  bridge_->close();
+  bridge_.end();
 }
 
 Result<std::unique_ptr<Instance>> Instance::create(asio::io_context& loop, Library library,
-                                                   const Config& config, Bridge::Hooks hooks) {
-  std::unique_ptr<Instance> self(new Instance(loop, std::move(library)));
-  self->log_ = hooks.log;
-  self->read_runtimes();
-  // An adapter without usher.oci/1 names the runtimes of its events itself.
-  hooks.serves = [served = self->runtimes_](std::string_view runtime) {
-    return served.empty() ? !runtime.empty() : std::ranges::find(served, runtime) != served.end();
-  };
-  self->bridge_ = std::make_shared<Bridge>(loop, self->library_.name, std::move(hooks));
+                                                   const Config& config, Bridge& bridge) {
+  std::unique_ptr<Instance> self(new Instance(loop, std::move(library), bridge));
+  if (const auto* table = self->library_.extension<usher_oci>(USHER_EXT_OCI); table != nullptr) {
+    const auto oci = read_sized(table, "usher_oci");
+    if (!oci || oci->identify == nullptr) {
+      const Misuse misuse =
+          oci ? Misuse{Count::null_members, "has no usher_oci.identify"} : oci.error();
+      bridge.misbehaved(misuse);
+      return fail("it " + misuse.what, EINVAL);
+    }
+    self->oci_ = *oci;
+  }
   const RawSettings settings(config);
   ErrorSlot slot;
   const auto since = Clock::now();
-  const auto status = self->library_.plugin.create(self->bridge_->table(), settings.get(),
-                                                   &self->instance_, slot.get());
-  self->warn_if_slow("create", since);
+  void* made = nullptr;
+  const auto status =
+      self->library_.plugin.create(bridge.table(), settings.get(), &made, slot.get());
+  warn_if_slow(bridge, "create", since);
   if (status != USHER_OK) {
-    self->instance_ = nullptr;  // nothing was made
-    return std::unexpected(slot.take());
+    return std::unexpected(slot.take());  // nothing was made
   }
+  if (made == nullptr) {
+    const Misuse misuse{Count::null_members, "made no instance in create and said that it had"};
+    bridge.misbehaved(misuse);
+    return fail("it " + misuse.what, EINVAL);
+  }
+  self->instance_ = made;
   return self;
 }
 
-void Instance::read_runtimes() {
-  const auto* oci = library_.extension<usher_oci>(USHER_EXT_OCI);
-  oci_ = read_sized(oci);
-  if (oci_.identify == nullptr || oci_.runtimes == nullptr) {
-    return;
-  }
-  for (std::uint64_t i = 0; i < std::min(oci_.runtime_count, kMaxRuntimes); ++i) {
-    runtimes_.push_back(text_of(oci_.runtimes[i], 256));
-  }
-}
-
 bool Instance::serves(std::string_view runtime) const {
-  return std::ranges::find(runtimes_, runtime) != runtimes_.end();
-}
-
-void Instance::warn_if_slow(const char* call, Clock::time_point since) {
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since);
-  if (took > kSlow) {
-    log_(USHER_LOG_WARNING, library_.name,
-         std::string(call) + " held up the agent for " + std::to_string(took.count()) + " ms");
-  }
+  return std::ranges::find(library_.runtimes, runtime) != library_.runtimes.end();
 }
 
 Result<> Instance::start() {
   ErrorSlot slot;
+  bridge_.allow_publishing();
   const auto since = Clock::now();
   const auto status = library_.plugin.start(instance_, slot.get());
-  warn_if_slow("start", since);
+  warn_if_slow(bridge_, "start", since);
   if (status != USHER_OK) {
     return std::unexpected(slot.take());
   }
@@ -145,11 +143,15 @@ asio::awaitable<Result<identity::Identity>> Instance::identify(std::string runti
   };
   const auto pending = std::make_shared<Pending>(loop_);
   pending->timer.expires_after(deadline);
+  if (oci_.identify == nullptr) {
+    co_return fail("adapter " + library_.name + " names runtime \"" + escape(runtime) +
+                   "\" but knows nothing of OCI states (no " USHER_EXT_OCI "): remove the hook");
+  }
   // The instance may be gone when the wait ends; the bridge is what is needed then.
-  const auto bridge = bridge_;
+  Bridge& bridge = bridge_;
   const std::string name = library_.name;
   const usher_identified question =
-      bridge->expect_identity([pending](Result<identity::Identity> answer) {
+      bridge.expect_identity([pending](Result<identity::Identity> answer) {
         pending->answer = std::move(answer);
         pending->timer.cancel();
       });
@@ -157,14 +159,14 @@ asio::awaitable<Result<identity::Identity>> Instance::identify(std::string runti
     const RawState form(runtime, state, raw_state);
     const auto since = Clock::now();
     oci_.identify(instance_, &form.state, question);
-    warn_if_slow("identify", since);
+    warn_if_slow(bridge_, "identify", since);
   }
   std::error_code interrupted;
   co_await pending->timer.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
   if (pending->answer) {
     co_return std::move(*pending->answer);
   }
-  bridge->forget(question.ticket);
+  bridge.forget(question.ticket);
   if (interrupted) {
     co_return fail("adapter " + name + " stopped before it answered", ECANCELED);
   }
@@ -178,14 +180,13 @@ void Instance::stop(std::function<void(Result<>)> stopped) {
     return;
   }
   state_ = State::stopping;
-  bridge_->end_publishing();
-  const usher_done question = bridge_->expect_done([this, then = std::move(stopped)](Result<> end) {
+  const usher_done question = bridge_.begin_stop([this, then = std::move(stopped)](Result<> end) {
     state_ = State::stopped;
     then(std::move(end));
   });
   const auto since = Clock::now();
   library_.plugin.stop(instance_, question);
-  warn_if_slow("stop", since);
+  warn_if_slow(bridge_, "stop", since);
 }
 
 }  // namespace usher::adapter

@@ -13,21 +13,23 @@
 
 namespace usher::adapter {
 
+// Counts and logs a [main] call that took so long that the agent stood still.
+void warn_if_slow(Bridge& bridge, const char* call, std::chrono::steady_clock::time_point since);
+
 // Is the runtime here? Ok, or why not; an error's code is ENOENT where the adapter said "absent".
 Result<> probe(const Library& library, const Config& config);
 
 class Instance {
  public:
-  // Calls the adapter's create. `hooks.serves` is filled in here.
+  // Calls the adapter's create. `bridge` is this instance's alone; the host closes it.
   static Result<std::unique_ptr<Instance>> create(asio::io_context& loop, Library library,
-                                                  const Config& config, Bridge::Hooks hooks);
+                                                  const Config& config, Bridge& bridge);
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
   // One that runs still is asked to stop and then left alone for ever: its memory is not freed.
   ~Instance();
 
   const Library& library() const { return library_; }
-  const std::vector<std::string>& runtimes() const { return runtimes_; }
   bool serves(std::string_view runtime) const;
 
   Result<> start();
@@ -39,16 +41,11 @@ class Instance {
   void stop(std::function<void(Result<>)> stopped);
 
  private:
-  Instance(asio::io_context& loop, Library library);
-  void read_runtimes();
-  void warn_if_slow(const char* call, std::chrono::steady_clock::time_point since);
-
+  Instance(asio::io_context& loop, Library library, Bridge& bridge);
   asio::io_context& loop_;
   Library library_;
   usher_oci oci_{};
-  std::vector<std::string> runtimes_;
-  Host::Log log_;
-  std::shared_ptr<Bridge> bridge_;
+  Bridge& bridge_;
   void* instance_ = nullptr;
   enum class State : std::uint8_t { created, running, stopping, stopped } state_ = State::created;
 };

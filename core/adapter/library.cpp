@@ -40,30 +40,72 @@ Result<> check_trust(const fs::path& path, bool trust_any_owner) {
   }
 }
 
-bool good_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 &&
-         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+constexpr std::uint64_t kMaxRuntimes = 64;
+constexpr std::string_view kNameLetters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+constexpr std::string_view kRuntimeLetters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+Checked<std::string> take_name(usher_string from, const char* what, std::string_view letters) {
+  auto name = take_text(from, what, 64);
+  if (name && (name->empty() || name->find_first_not_of(letters) != std::string::npos)) {
+    return std::unexpected(Misuse{
+        Count::bad_values,
+        "has the " + std::string(what) + " \"" + escape(*name) + "\"; it must be of 1 to 64 of " +
+            (letters == kNameLetters ? "a-z, 0-9, '-'" : "a-z, A-Z, 0-9, '._-'")});
+  }
+  return name;
 }
 
-Result<Library> check_descriptor(const fs::path& path, const usher_plugin* exported) {
-  Library library{.path = path, .name = {}, .version = {}, .plugin = read_sized(exported)};
-  const usher_plugin& plugin = library.plugin;
-  library.name = text_of(plugin.name, 256);
-  library.version = shown(text_of(plugin.version, 256));
-  if (!good_name(library.name)) {
-    return fail("its name is \"" + escape(library.name) + "\"; it must be of a-z, 0-9 and '-'");
+Checked<std::vector<std::string>> take_runtimes(const usher_plugin& plugin) {
+  if (plugin.runtime_count == 0 || plugin.runtime_count > kMaxRuntimes ||
+      plugin.runtimes == nullptr) {
+    return std::unexpected(Misuse{Count::wild_lengths, "must name 1 to 64 runtimes and names " +
+                                                           std::to_string(plugin.runtime_count)});
+  }
+  std::vector<std::string> names;
+  for (std::uint64_t i = 0; i < plugin.runtime_count; ++i) {
+    auto name = take_name(plugin.runtimes[i], "runtime", kRuntimeLetters);
+    if (!name) {
+      return std::unexpected(name.error());
+    }
+    if (std::ranges::find(names, *name) != names.end()) {
+      return std::unexpected(Misuse{Count::bad_values, "names runtime " + *name + " twice"});
+    }
+    names.push_back(std::move(*name));
+  }
+  return names;
+}
+
+Checked<Library> check_descriptor(const fs::path& path, const usher_plugin* exported) {
+  auto plugin = read_sized(exported, "usher_plugin_v1");
+  if (!plugin) {
+    return std::unexpected(plugin.error());
   }
   const std::pair<const char*, bool> needed[] = {
-      {"probe", plugin.probe != nullptr},     {"create", plugin.create != nullptr},
-      {"start", plugin.start != nullptr},     {"stop", plugin.stop != nullptr},
-      {"destroy", plugin.destroy != nullptr},
+      {"probe", plugin->probe != nullptr},     {"create", plugin->create != nullptr},
+      {"start", plugin->start != nullptr},     {"stop", plugin->stop != nullptr},
+      {"destroy", plugin->destroy != nullptr},
   };
   for (const auto& [member, there] : needed) {
     if (!there) {
-      return fail("usher_plugin_v1." + std::string(member) + " is missing");
+      return std::unexpected(
+          Misuse{Count::null_members, "has no usher_plugin_v1." + std::string(member)});
     }
   }
-  return library;
+  auto name = take_name(plugin->name, "name", kNameLetters);
+  auto version = take_text(plugin->version, "version", 256);
+  auto runtimes = take_runtimes(*plugin);
+  for (const auto* misuse : {name ? nullptr : &name.error(), version ? nullptr : &version.error(),
+                             runtimes ? nullptr : &runtimes.error()}) {
+    if (misuse != nullptr) {
+      return std::unexpected(*misuse);
+    }
+  }
+  return Library{.path = path,
+                 .name = std::move(*name),
+                 .version = shown(*version),
+                 .runtimes = std::move(*runtimes),
+                 .plugin = *plugin};
 }
 
 }  // namespace
@@ -89,7 +131,10 @@ Result<Library> open_library(const fs::path& given, bool trust_any_owner) {
                           0});
   }
   auto library = check_descriptor(path, static_cast<const usher_plugin*>(symbol));
-  return library ? std::move(library) : fail_in(what, std::move(library.error()));
+  if (!library) {
+    return fail_in(what, {"it " + library.error().what, EINVAL});
+  }
+  return std::move(*library);
 }
 
 Result<std::vector<fs::path>> find_libraries(const fs::path& directory) {

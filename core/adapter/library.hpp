@@ -15,9 +15,10 @@ struct Library {
   std::filesystem::path path;  // without links
   std::string name;
   std::string version;
+  std::vector<std::string> runtimes;
   usher_plugin plugin;  // members that the adapter's version lacks are null
 
-  // The table of an extension or null; `T` begins with its size.
+  // The adapter's table of an extension, or null; `T` begins with its size.
   template <class T>
   const T* extension(std::string_view id) const {
     return plugin.extension == nullptr

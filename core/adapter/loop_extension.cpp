@@ -57,6 +57,7 @@ void Watches::timer(std::uint64_t handle, std::uint64_t delay_ns, usher_callback
       return;
     }
     armed_.erase(handle);
+    --open_;
     armed->callback.call(armed->callback.context, 0);
   });
 }
@@ -68,6 +69,7 @@ void Watches::cancel(std::uint64_t handle) {
   }
   const auto armed = at->second;
   armed_.erase(at);
+  --open_;
   armed->over = true;
   armed->clock.cancel();
   std::error_code ignored;

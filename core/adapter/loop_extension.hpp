@@ -2,6 +2,7 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -15,7 +16,8 @@ namespace usher::adapter {
 // Used on the loop only; the thread crossing is Bridge's.
 class Watches {
  public:
-  explicit Watches(asio::io_context& loop) : loop_(loop) {}
+  // `open` is lowered by one for each watch and timer that is over.
+  Watches(asio::io_context& loop, std::atomic<std::uint32_t>& open) : loop_(loop), open_(open) {}
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
   ~Watches() { clear(); }
@@ -30,6 +32,7 @@ class Watches {
   static void arm(const std::shared_ptr<Armed>& armed, std::uint32_t event);
 
   asio::io_context& loop_;
+  std::atomic<std::uint32_t>& open_;
   std::map<std::uint64_t, std::shared_ptr<Armed>> armed_;
 };
 

@@ -119,15 +119,10 @@ Result<> Agent::open_adapters() {
       {.directory = config_.adapter_directory,
        .automatic = config_.adapters_automatic,
        .selected = config_.adapters_selected,
-       .config = config_.adapter_config},
-      [](adapter::AdapterEvent event) {
-        // No adapter of this version publishes containers: a gate that nobody watches is refused.
-        if (event.done) {
-          event.done(
-              fail("this usherd enrols containers by its OCI hook only; install it with "
-                   "usherctl runtime install"));
-        }
-      },
+       .config = config_.adapter_config,
+       .gate_deadline = config_.hook_deadline},
+      // Events come while the loop runs, which is after open().
+      [this](adapter::AdapterEvent event) { feed_->take(std::move(event)); },
       [this](int level, std::string_view name, std::string_view message) {
         // USHER_LOG_DEBUG … USHER_LOG_ERROR of the C ABI count from 1.
         journal_.log().write(static_cast<LogLevel>(std::clamp(level - 1, 0, 3)), message,
@@ -165,9 +160,12 @@ Result<> Agent::take_over() {
 }
 
 Result<> Agent::open_service() {
-  enrolment_.emplace(Enrolment::Parts{
-      registry_, *profiles_, policies_, *records_, *enforcer_, *adapters_, journal_, locator_,
-      config_.hook_deadline * 8 / 10, [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+  enrolment_.emplace(Enrolment::Parts{registry_, *profiles_, policies_, *records_, *enforcer_,
+                                      *adapters_, journal_, locator_, sandboxes_,
+                                      config_.hook_deadline * 8 / 10,
+                                      [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+  feed_.emplace(Feed::Parts{loop_, sandboxes_, *enrolment_, registry_, *enforcer_, journal_,
+                            locator_, [this](std::uint32_t slot) { lifetimes_->check(slot); }});
   service_.emplace(Service::Parts{*enrolment_, registry_, *profiles_, *rules_, *store_, *records_,
                                   *enforcer_, *adapters_, hub_, journal_,
                                   [this] { reload("asked for"); }, [this] { return warnings(); },

@@ -13,6 +13,7 @@
 #include "agent/config.hpp"
 #include "agent/directory_watch.hpp"
 #include "agent/enrolment.hpp"
+#include "agent/feed.hpp"
 #include "agent/lifetimes.hpp"
 #include "agent/policy_store.hpp"
 #include "agent/service.hpp"
@@ -68,7 +69,9 @@ class Agent {
   std::optional<ProfileCache> profiles_;
   std::optional<Lifetimes> lifetimes_;
   std::unique_ptr<adapter::Host> adapters_;
+  Sandboxes sandboxes_;
   std::optional<Enrolment> enrolment_;
+  std::optional<Feed> feed_;
   std::optional<Service> service_;
   std::unique_ptr<api::Server> server_;
   asio::posix::stream_descriptor events_;

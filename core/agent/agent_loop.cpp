@@ -147,16 +147,21 @@ std::vector<std::string> Agent::warnings() const {
                     "exempt) since it started; see usherctl events",
                     failed_open_));
   }
-  if (adopted_.unattributed != 0) {
-    out.push_back(fmt::format("{} workloads were found in the kernel without a record",
-                              adopted_.unattributed));
+  for (auto& warning : feed_->warnings()) {
+    out.push_back(std::move(warning));
   }
+  std::size_t unattributed = 0;
   for (const auto slot : registry_.slots()) {
     const auto& entry = *registry_.by_slot(slot);
+    unattributed += entry.attributed ? 0 : 1;
     if (!entry.problem.empty()) {
       out.push_back(display_name(entry.workload.identity) +
                     " keeps an older profile: " + entry.problem);
     }
+  }
+  if (unattributed != 0) {
+    out.push_back(
+        fmt::format("{} workloads were found in the kernel without a record", unattributed));
   }
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/mount_namespaces.hpp"
 #include "base/escape.hpp"
 #include "identity/oci_state.hpp"
 #include "identity/placement.hpp"
@@ -45,7 +46,9 @@ asio::awaitable<v1::HookResponse> Enrolment::hook(v1::HookRequest request) {
     verdict =
         fail_in("the container's state, as its runtime gave it, cannot be read", state.error());
   } else if (stage == v1::HOOK_STAGE_PRESTART || stage == v1::HOOK_STAGE_CREATE_RUNTIME) {
+    const auto begun = std::chrono::steady_clock::now();
     verdict = co_await gate(request.runtime(), *state, request.state());
+    times_.add(std::chrono::steady_clock::now() - begun, !verdict);
   } else if (stage == v1::HOOK_STAGE_CREATE_CONTAINER || stage == v1::HOOK_STAGE_START_CONTAINER) {
     verdict = confirm(*state);
   } else if (stage == v1::HOOK_STAGE_POSTSTART || stage == v1::HOOK_STAGE_POSTSTOP) {
@@ -87,7 +90,8 @@ asio::awaitable<Result<>> Enrolment::gate(std::string runtime, identity::OciStat
     co_return fail_in(fmt::format("cannot tell who it is by runtime \"{}\"", escape(runtime)),
                       who.error());
   }
-  co_return admit(std::move(*who), runtime, state);
+  const auto admitted = admit(std::move(*who), runtime, state);
+  co_return admitted ? Result<>{} : std::unexpected(admitted.error());
 }
 
 Result<> Enrolment::confirm(const identity::OciState& state) const {
@@ -103,12 +107,11 @@ Result<> Enrolment::confirm(const identity::OciState& state) const {
   return {};
 }
 
-// True: the gate was passed before, for the same cgroup.
-Result<bool> Enrolment::already_enrolled(const identity::Identity& who,
-                                         const identity::Placement& placement) {
-  if (const auto* same = p_.registry.by_cgroup(placement.cgroup_id)) {
-    if (same->workload.identity.container_id == who.container_id) {
-      return true;
+Result<Entry*> Enrolment::enrolled_as(const identity::Identity& who,
+                                      const identity::Placement& placement) {
+  if (auto* same = p_.registry.by_cgroup(placement.cgroup_id)) {
+    if (!same->attributed || same->workload.identity.container_id == who.container_id) {
+      return same;
     }
     return fail(fmt::format(
         "its cgroup {} is that of {} (slot {}); every container needs a cgroup "
@@ -117,18 +120,18 @@ Result<bool> Enrolment::already_enrolled(const identity::Identity& who,
   }
   const auto* same = p_.registry.by_container(who.container_id);
   if (same == nullptr || same->workload.ended) {
-    return false;
+    return nullptr;
   }
   if (p_.locator.exists(same->workload.placement)) {
     return fail(fmt::format("a container of this id runs in cgroup {} (slot {}); end it first",
                             escape(same->workload.placement.cgroup_path), same->workload.slot));
   }
   p_.gone(same->workload.slot);
-  return false;
+  return nullptr;
 }
 
-Result<> Enrolment::admit(identity::Identity who, const std::string& runtime,
-                          const identity::OciState& state) {
+Result<Enrolment::Admitted> Enrolment::admit(identity::Identity who, const std::string& runtime,
+                                             const identity::OciState& state) {
   if (who.container_id.empty()) {
     who.container_id = state.id;
   } else if (who.container_id != state.id) {
@@ -139,23 +142,37 @@ Result<> Enrolment::admit(identity::Identity who, const std::string& runtime,
   if (!placement) {
     return fail_in("cannot tell where it runs", placement.error());
   }
-  if (placement->cgroup_id == p_.locator.own_cgroup) {
+  return take_in(std::move(who), runtime,
+                 {std::move(*placement), [&] { return p_.locator.merged(state); }});
+}
+
+Result<Enrolment::Admitted> Enrolment::take_in(identity::Identity who, const std::string& runtime,
+                                               Found found) {
+  auto& placement = found.placement;
+  if (placement.cgroup_id == p_.locator.own_cgroup) {
     return fail(
         "it shares the agent's own cgroup, which is never enrolled; give it a cgroup of "
         "its own");
   }
-  if (auto agreed = identity::agrees(who, placement->cgroup_path); !agreed) {
-    return agreed;
+  if (auto joined = p_.sandboxes.join(runtime, who); !joined) {
+    return std::unexpected(joined.error());
   }
-  const auto known = already_enrolled(who, *placement);
-  if (!known || *known) {
-    return known ? Result<>{} : std::unexpected(known.error());
+  if (auto agreed = identity::agrees(who, placement.cgroup_path); !agreed) {
+    return std::unexpected(agreed.error());
   }
-  const auto merged = p_.locator.merged(state);
+  const auto known = enrolled_as(who, placement);
+  if (!known) {
+    return std::unexpected(known.error());
+  }
+  if (*known != nullptr) {
+    auto confirmed = confirm(**known, who, runtime, &found);
+    return confirmed ? Result<Admitted>(Admitted::confirmed) : std::unexpected(confirmed.error());
+  }
+  const auto merged = found.merged();
   if (!merged) {
     return fail_in("cannot read its root", merged.error());
   }
-  placement->merged = *merged;
+  placement.merged = *merged;
   const auto rules = p_.policies.resolve(who, runtime);
   if (!rules) {
     return fail_in("cannot tell which policies apply", rules.error());
@@ -167,13 +184,18 @@ Result<> Enrolment::admit(identity::Identity who, const std::string& runtime,
   identity::Workload workload;
   workload.runtime = runtime;
   workload.identity = std::move(who);
-  workload.placement = std::move(*placement);
+  workload.placement = std::move(placement);
   workload.enrolled_at = p_.locator.now();
-  return enrol(std::move(workload), std::move(*profile));
+  auto enrolled = enrol(std::move(workload), std::move(*profile));
+  return enrolled ? Result<Admitted>(Admitted::enrolled) : std::unexpected(enrolled.error());
 }
 
 Result<> Enrolment::enrol(identity::Workload workload, ProfileHandle profile) {
   const auto cgroup = workload.placement.cgroup_id;
+  if (auto claimed = claim_mntns(workload.placement, p_.registry, p_.enforcer, p_.locator);
+      !claimed) {
+    return claimed;
+  }
   // The record first: what is in the kernel must be attributable after a crash at any point.
   if (auto written = p_.records.write(workload); !written) {
     return fail_in("cannot write its record", written.error());

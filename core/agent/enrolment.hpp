@@ -1,5 +1,5 @@
-// From a hook's request to a verdict. GO is said only after the kernel's maps were written and read
-// back and the record that outlives the agent is in place.
+// From a hook's request, or what an adapter reports, to a verdict. GO is said only after the
+// kernel's maps were written and read back and the record that outlives the agent is in place.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -8,16 +8,28 @@
 #include <string>
 
 #include "adapter/host.hpp"
+#include "agent/gate_times.hpp"
 #include "agent/journal.hpp"
 #include "agent/locator.hpp"
 #include "agent/profile_cache.hpp"
 #include "agent/records.hpp"
 #include "agent/registry.hpp"
 #include "agent/resolution.hpp"
+#include "agent/sandboxes.hpp"
 #include "enforce/enforcer.hpp"
 #include "usher/v1/hooks.pb.h"
 
 namespace usher::agent {
+
+// A container of which an adapter says that it starts or runs. `who` names at least the container;
+// pid (on the host) or cgroup_path says where it is.
+struct ReportedContainer {
+  identity::Identity who;
+  std::string runtime;
+  int pid = 0;
+  std::string cgroup_path;
+  bool running = false;  // its program has begun: it may have cgroups and processes of its own
+};
 
 class Enrolment {
  public:
@@ -30,6 +42,7 @@ class Enrolment {
     adapter::Host& adapters;
     Journal& journal;
     const Locator& locator;
+    const Sandboxes& sandboxes;
     std::chrono::milliseconds identify_deadline;
     // A slot's container is said or seen to be gone; what follows is not the hook's to wait for.
     std::function<void(std::uint32_t slot)> gone;
@@ -40,19 +53,35 @@ class Enrolment {
   // was passed. poststart, poststop: hints, always GO. A refusal's message is one sentence.
   asio::awaitable<v1::HookResponse> hook(v1::HookRequest request);
 
+  enum class Admitted : std::uint8_t { enrolled, confirmed };
+
   // The part of the gate after identification; no waiting in it, so two gates of one container
-  // cannot meet halfway: the later one finds the container enrolled.
-  Result<> admit(identity::Identity who, const std::string& runtime,
-                 const identity::OciState& state);
+  // cannot meet halfway: the later one finds the container enrolled and confirms it.
+  Result<Admitted> admit(identity::Identity who, const std::string& runtime,
+                         const identity::OciState& state);
+  // The same for what an adapter reports. Tasks of a running container are not tagged yet.
+  Result<Admitted> admit(ReportedContainer container);
+
+  GateTimes::Summary times() const { return times_.summary(); }
 
  private:
+  struct Found {
+    identity::Placement placement;
+    std::function<Result<std::uint32_t>()> merged;  // USHER_MERGED_*; asked of new ones only
+  };
+  Result<Found> locate(const ReportedContainer& container) const;
+  Result<Admitted> take_in(identity::Identity who, const std::string& runtime, Found found);
   asio::awaitable<Result<>> gate(std::string runtime, identity::OciState state, std::string raw);
   Result<> confirm(const identity::OciState& state) const;
-  Result<bool> already_enrolled(const identity::Identity& who,
-                                const identity::Placement& placement);
+  // Null: the container is not enrolled and its cgroup is free.
+  Result<Entry*> enrolled_as(const identity::Identity& who, const identity::Placement& placement);
+  // The container is enrolled: both must say the same; what is new of it is taken over.
+  Result<> confirm(Entry& entry, const identity::Identity& who, const std::string& runtime,
+                   const Found* found);
   Result<> enrol(identity::Workload workload, ProfileHandle profile);
 
   Parts p_;
+  GateTimes times_;
 };
 
 }  // namespace usher::agent

@@ -8,22 +8,22 @@
 #include <ctime>
 
 #include "base/file.hpp"
+#include "identity/cgroup_path.hpp"
+#include "identity/membership.hpp"
 #include "identity/placement.hpp"
 
 namespace usher::agent {
 
 namespace {
 
-std::uint64_t cgroup_of_self(const std::filesystem::path& root) {
+std::string path_of_self() {
   const auto text = read_file("/proc/self/cgroup", 64U << 10);
-  const auto line = text ? text->find("0::/") : std::string::npos;
+  return text ? identity::unified_path(*text).value_or("") : "";
+}
+
+std::uint64_t id_of(const std::string& directory) {
   struct stat found{};
-  if (line == std::string::npos) {
-    return 0;
-  }
-  const auto begin = line + 3;
-  const auto path = root.string() + text->substr(begin, text->find('\n', begin) - begin);
-  return ::stat(path.c_str(), &found) == 0 ? found.st_ino : 0;
+  return ::stat(directory.c_str(), &found) == 0 ? found.st_ino : 0;
 }
 
 // A cgroup of which only the id is known: kernfs takes the id as a file handle.
@@ -42,9 +42,12 @@ bool id_exists(const std::filesystem::path& root, std::uint64_t id) {
 }  // namespace
 
 Locator machine_locator(const std::filesystem::path& cgroup_root) {
+  const auto own = path_of_self();
+  const identity::PlacementOptions at_gate{.cgroup_root = cgroup_root};
+  identity::PlacementOptions running = at_gate;
+  running.running = true;
   return {
-      .place =
-          [cgroup_root](int pid) { return identity::place(pid, {.cgroup_root = cgroup_root}); },
+      .place = [at_gate](int pid) { return identity::place(pid, at_gate); },
       .merged = [](const identity::OciState& state) -> Result<std::uint32_t> {
         const auto rootfs = identity::rootfs_of(state);
         if (!rootfs) {
@@ -52,6 +55,10 @@ Locator machine_locator(const std::filesystem::path& cgroup_root) {
         }
         return identity::merged_directories(*rootfs);
       },
+      .place_running = [running](int pid) { return identity::place(pid, running); },
+      .process_in =
+          [running](std::string_view path) { return identity::process_in(path, running); },
+      .merged_of = [running](int pid) { return identity::merged_of_process(pid, running); },
       .exists =
           [cgroup_root](const identity::Placement& placement) {
             if (placement.cgroup_path.empty()) {
@@ -61,8 +68,14 @@ Locator machine_locator(const std::filesystem::path& cgroup_root) {
             const auto path = cgroup_root.string() + placement.cgroup_path;
             return ::stat(path.c_str(), &found) == 0 && found.st_ino == placement.cgroup_id;
           },
+      .shares_mntns =
+          [](const identity::Placement& placement) {
+            return identity::mount_namespace_shared(placement.mntns, placement.cgroup_path,
+                                                    "/proc");
+          },
       .now = [] { return static_cast<std::int64_t>(std::time(nullptr)); },
-      .own_cgroup = cgroup_of_self(cgroup_root),
+      .own_cgroup = own.empty() ? 0 : id_of(cgroup_root.string() + own),
+      .own_container = identity::owner_of(own).container_id,
   };
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "identity/identity.hpp"
@@ -13,10 +15,17 @@ namespace usher::agent {
 struct Locator {
   std::function<Result<identity::Placement>(int pid)> place;
   std::function<Result<std::uint32_t>(const identity::OciState&)> merged;  // USHER_MERGED_*
+  // The same for a container of which its runtime gave no OCI state, and may run already.
+  std::function<Result<identity::Placement>(int pid)> place_running;
+  std::function<Result<int>(std::string_view cgroup_path)> process_in;
+  std::function<Result<std::uint32_t>(int pid)> merged_of;
   // Is that very cgroup (path and id; the id alone where the path is empty) still there?
   std::function<bool(const identity::Placement&)> exists;
+  // Does anybody outside that cgroup live in its mount namespace? Slow: looks at every thread.
+  std::function<bool(const identity::Placement&)> shares_mntns;
   std::function<std::int64_t()> now;  // seconds since the epoch
   std::uint64_t own_cgroup = 0;       // the agent's; never enrolled
+  std::string own_container;          // its id, where the agent runs in one
 };
 
 // The real machine. `cgroup_root`: the cgroup2 mount.

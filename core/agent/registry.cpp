@@ -82,6 +82,17 @@ void Registry::mark_ended(std::uint32_t slot) {
   cgroups_.erase(entry->workload.placement.cgroup_id);
 }
 
+void Registry::identify(std::uint32_t slot, identity::Identity who) {
+  auto& entry = entries_.at(slot);
+  const auto& id = entry.workload.identity.container_id;
+  if (!id.empty()) {
+    who.container_id = id;
+  } else if (!who.container_id.empty()) {
+    containers_[who.container_id] = slot;
+  }
+  entry.workload.identity = std::move(who);
+}
+
 Entry* Registry::by_slot(std::uint32_t slot) {
   const auto found = entries_.find(slot);
   return found == entries_.end() ? nullptr : &found->second;

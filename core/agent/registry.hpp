@@ -18,7 +18,7 @@ namespace usher::agent {
 struct Entry {
   identity::Workload workload;
   ProfileHandle profile;
-  bool started = false;    // a poststart hook said so
+  bool started = false;    // its program runs: the kernel or a poststart hook said so
   bool attributed = true;  // false: found in the kernel without a record; who it is, is not known
   std::string problem;     // why it still runs under an older profile; empty = it does not
 };
@@ -30,6 +30,8 @@ class Registry {
   Result<> add(Entry entry);
   void remove(std::uint32_t slot);
   void mark_ended(std::uint32_t slot);
+  // Fills in who an entry is. A container id that it had stays; the new one must be free.
+  void identify(std::uint32_t slot, identity::Identity who);
 
   Entry* by_slot(std::uint32_t slot);
   const Entry* by_slot(std::uint32_t slot) const;

@@ -33,6 +33,22 @@ void keep(Entry& entry, const std::string& why, Journal& journal) {
 
 }  // namespace
 
+Result<> reapply_to(Entry& entry, Resolution& policies, ProfileCache& profiles,
+                    enforce::Enforcer& enforcer) {
+  auto profile = wanted(entry, policies, profiles);
+  if (!profile) {
+    return std::unexpected(profile.error());
+  }
+  if (*profile != entry.profile) {
+    if (auto switched = enforcer.switch_to(entry.workload.slot, (*profile)->index); !switched) {
+      return switched;
+    }
+    entry.profile.swap(*profile);
+  }
+  entry.problem.clear();
+  return {};
+}
+
 Reapplied reapply(Registry& registry, Resolution& policies, ProfileCache& profiles,
                   enforce::Enforcer& enforcer, Journal& journal) {
   Reapplied done;

@@ -21,4 +21,8 @@ struct Reapplied {
 Reapplied reapply(Registry& registry, Resolution& policies, ProfileCache& profiles,
                   enforce::Enforcer& enforcer, Journal& journal);
 
+// The same for one workload. On an error it keeps its profile and nothing is said.
+Result<> reapply_to(Entry& entry, Resolution& policies, ProfileCache& profiles,
+                    enforce::Enforcer& enforcer);
+
 }  // namespace usher::agent

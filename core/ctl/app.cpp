@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "ctl/adapter_check.hpp"
 #include "ctl/agent_commands.hpp"
 #include "ctl/policies_check.hpp"
 #include "ctl/runtime_options.hpp"
@@ -33,6 +34,7 @@ class App {
     add_actions();
     add_local();
     add_runtime_commands(app_, command_);
+    add_adapter_commands(app_, command_);
   }
 
   int run(int argc, const char* const* argv, Terminal terminal) {

@@ -1,6 +1,9 @@
 // status, workloads, policies list, adapters.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "ctl/agent_commands.hpp"
 #include "ctl/show.hpp"
 
@@ -14,6 +17,24 @@ void print_list(const Terminal& terminal, const char* key, const Messages& messa
     list.push_back(to_json(message));
   }
   terminal.out << text_of(Json{{key, std::move(list)}}) << '\n';
+}
+
+std::uint64_t count_of(const v1::Adapter& adapter, const std::string& name) {
+  const auto at = adapter.counters().find(name);
+  return at == adapter.counters().end() ? 0 : at->second;
+}
+
+// What an adapter did wrong: every count but those of what it may do.
+std::string broken_rules(const v1::Adapter& adapter) {
+  static constexpr std::string_view kAllowed[] = {"events", "gates", "gates_timed_out",
+                                                  "refused_busy", "log_lines_dropped"};
+  std::string out;
+  for (const auto& [name, value] : std::map(adapter.counters().begin(), adapter.counters().end())) {
+    if (value != 0 && std::ranges::find(kAllowed, name) == std::end(kAllowed)) {
+      out += fmt::format("{}{} {}", out.empty() ? "" : ", ", escape(name), value);
+    }
+  }
+  return out.empty() ? "-" : out;
 }
 
 Colour colour_of_state(const std::string& state) {
@@ -59,6 +80,12 @@ int show_status(api::Client& client, const Terminal& terminal) {
   out << fmt::format("{} workloads ({} adopted), {} policies, {} profiles, arena {}/{} cells\n",
                      status.workloads(), status.adopted(), status.policies(), status.profiles(),
                      status.arena_cells_used(), status.arena_cells());
+  if (status.gates() != 0) {
+    out << fmt::format(
+        "{} gates answered, {} refused; lately {} µs at p50, {} at p99, {} longest\n",
+        status.gates(), status.gates_refused(), status.gate_p50_us(), status.gate_p99_us(),
+        status.gate_longest_us());
+  }
   std::string counters;
   for (const auto& [name, value] : std::map(status.counters().begin(), status.counters().end())) {
     if (value != 0) {
@@ -74,10 +101,10 @@ int show_status(api::Client& client, const Terminal& terminal) {
         << '\n';
   }
   for (const auto& error : status.policy_errors()) {
-    out << "  " << escape(error) << '\n';
+    out << "  " << sentence(error) << '\n';
   }
   for (const auto& warning : status.warnings()) {
-    out << terminal.paint(Colour::yellow, "warning: ") << escape(warning) << '\n';
+    out << terminal.paint(Colour::yellow, "warning: ") << sentence(warning) << '\n';
   }
   return kOk;
 }
@@ -128,7 +155,7 @@ int show_policies(api::Client& client, const Terminal& terminal) {
     table.add({escape(policy.name()), mode, std::to_string(policy.rules()),
                std::to_string(policy.workloads()),
                Cell(escape(policy.state()), colour_of_state(policy.state())), escape(policy.file()),
-               escape(policy.error())});
+               sentence(policy.error())});
   }
   table.print(terminal);
   return kOk;
@@ -148,11 +175,20 @@ int show_adapters(api::Client& client, const Terminal& terminal) {
                     "are looked for\n";
     return kOk;
   }
-  Table table({"ADAPTER", "VERSION", "STATE", "RUNTIMES", "WHY", "FILE"});
+  Table table({"ADAPTER", "VERSION", "STATE", "RUNTIMES", "WHY", "EVENTS", "BROKEN RULES", "FILE"});
   for (const auto& adapter : answer->adapters()) {
+    const bool well = adapter.health().empty() || adapter.health() == "healthy";
+    const std::string state = adapter.state() + (well ? "" : ", " + adapter.health());
+    const std::string why = adapter.state() == "running" && !adapter.reason().empty()
+                                ? adapter.selection() + "; " + adapter.reason()
+                            : adapter.state() == "not chosen" || adapter.state() == "running"
+                                ? adapter.selection()
+                                : adapter.reason();
+    const auto broken = broken_rules(adapter);
     table.add({escape(adapter.name()), escape(adapter.version()),
-               Cell(escape(adapter.state()), colour_of_state(adapter.state())),
-               joined(adapter.runtimes()), escape(adapter.reason()), escape(adapter.path())});
+               Cell(escape(state), colour_of_state(state)), joined(adapter.runtimes()), sentence(why),
+               std::to_string(count_of(adapter, "events")),
+               Cell(broken, broken == "-" ? Colour::none : Colour::red), escape(adapter.path())});
   }
   table.print(terminal);
   return kOk;

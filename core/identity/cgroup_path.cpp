@@ -221,4 +221,15 @@ std::string_view container_cgroup(std::string_view path) {
   return leaf.scope && leaf.prefixed && !leaf.monitor ? parent : path;
 }
 
+std::string_view whole_container_cgroup(std::string_view path) {
+  for (std::size_t slash = 0; slash != std::string_view::npos && slash < path.size();) {
+    slash = path.find('/', slash + 1);
+    const auto part = path.substr(0, slash);
+    if (!owner_of(part).container_id.empty()) {
+      return part;
+    }
+  }
+  return container_cgroup(path);
+}
+
 }  // namespace usher::identity

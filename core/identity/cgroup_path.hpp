@@ -40,4 +40,8 @@ Result<std::string> expand_cgroups_path(std::string_view cgroups_path);
 // "container" that crun makes inside the container's scope.
 std::string_view container_cgroup(std::string_view path);
 
+// The same for a process of a container that runs: the shortest part of `path` that names a
+// container (owner_of), whatever cgroups the container has made below it; else container_cgroup().
+std::string_view whole_container_cgroup(std::string_view path);
+
 }  // namespace usher::identity

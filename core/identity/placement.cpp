@@ -110,7 +110,7 @@ Result<Placement> place_live(int pid, const PlacementOptions& options) {
     return std::unexpected(std::move(path.error()));
   }
   Placement placement;
-  placement.cgroup_path = container_cgroup(*path);
+  placement.cgroup_path = options.running ? whole_container_cgroup(*path) : container_cgroup(*path);
   if (auto good = not_above_agent(placement.cgroup_path, options.proc); !good) {
     return std::unexpected(std::move(good.error()));
   }

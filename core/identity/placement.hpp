@@ -13,6 +13,8 @@ namespace usher::identity {
 struct PlacementOptions {
   std::filesystem::path cgroup_root;     // the cgroup2 mount
   std::filesystem::path proc = "/proc";  // of the agent's own pid namespace
+  // The container runs: it may have made cgroups below its own, and its process may be in one.
+  bool running = false;
 };
 
 // The cgroup2 path of `pid` (unified or hybrid tree: the "0::" line), its id, its mount namespace;
@@ -33,6 +35,15 @@ Result<Placement> place(int pid, const PlacementOptions& options);
 // another, or none in the path of a pod, is an error that says both. (A sandbox that claims no pod
 // at all is only held to its container id.)
 Result<> agrees(const Identity& who, std::string_view cgroup_path);
+
+// A process of the container whose cgroup this is (below the cgroup2 mount, or in the systemd form
+// slice:prefix:name), for runtimes that name no pid: the first of its pid namespace where it has
+// one of its own, else one whose parent is outside. Errors: no such cgroup, nobody in it.
+Result<int> process_in(std::string_view cgroup_path, const PlacementOptions& options);
+
+// merged_directories of the root that `pid` runs in. An error where that is the root of pid 1 or of
+// the agent: the container has not entered its own yet.
+Result<std::uint32_t> merged_of_process(int pid, const PlacementOptions& options);
 
 // USHER_MERGED_* of an image's root: which of /bin, /sbin, /lib… link to /usr/<same>. `rootfs` is
 // the host's path of the container's root; an unreadable one is an error.

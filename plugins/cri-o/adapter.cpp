@@ -7,7 +7,9 @@
 #include "cri-o/identify.hpp"
 #include "cri-o/installer.hpp"
 #include "cri-o/keeper.hpp"
+#include "cri-o/pod_records.hpp"
 #include "cri-o/settings.hpp"
+#include "cri-o/standing.hpp"
 #include "usher/plugin.hpp"
 
 namespace usher::cri_o {
@@ -41,16 +43,19 @@ class Adapter {
     throw plugin::Absent("neither CRI-O nor podman is here: there is none of " + looked_for);
   }
 
-  Adapter(plugin::Host host, const plugin::Settings& settings) : host_(host) {
+  Adapter(plugin::Host host, const plugin::Settings& settings)
+      : standing_(host), records_(host, settings, [this](auto health, const std::string& sentence) {
+          standing_.records(health, sentence);
+        }) {
     if (auto options = HookOptions::from(settings); options.install) {
-      keeper_.emplace(host, std::move(options), [host](auto health, const std::string& sentence) {
-        host.set_health(health, sentence);
+      keeper_.emplace(host, std::move(options), [this](auto health, const std::string& sentence) {
+        standing_.hook(health, sentence);
       });
     }
   }
 
   void start() {
-    host_.set_health(USHER_HEALTHY, "asked by the OCI hook, container by container");
+    records_.start();
     if (keeper_) {
       keeper_->start();
     }
@@ -59,11 +64,15 @@ class Adapter {
     if (keeper_) {
       keeper_->stop();
     }
-    stopped.ok();
+    records_.stop(std::move(stopped));
   }
 
   void identify(const plugin::OciState& state, plugin::Answer answer) {
-    answer.is(state.runtime == kPodman ? identify_podman(state) : identify_cri_o(state));
+    if (state.runtime == kPodman) {
+      answer.is(identify_podman(state));
+    } else {
+      records_.answer(identify_cri_o(state), std::move(answer));
+    }
   }
 
   static void plan(const plugin::Settings& settings, plugin::Report& report) {
@@ -80,7 +89,8 @@ class Adapter {
   }
 
  private:
-  plugin::Host host_;
+  Standing standing_;
+  PodRecords records_;
   std::optional<Keeper> keeper_;  // where install = true
 };
 

@@ -1,16 +1,41 @@
-// The SDK alone, with the smallest adapter there is.
+// The SDK alone: the smallest adapter there is in one file, and one that uses all of it.
 #include "usher/plugin.hpp"
 
 namespace {
 
-class Smallest {
+namespace plugin = usher::plugin;
+
+class Whole {
  public:
-  static constexpr std::string_view kName = "smallest";
+  static constexpr std::string_view kName = "whole";
   static constexpr std::string_view kVersion = "1";
-  static void probe(const usher::plugin::Settings&) {}
-  Smallest(usher::plugin::Host, const usher::plugin::Settings&) {}
+  static constexpr usher_string kRuntimes[] = {{USHER_LITERAL("whole")}};
+  static void probe(const plugin::Settings&) {}
+  Whole(plugin::Host host, const plugin::Settings&) : host_(host) {}
+
+  void start() {
+    feed(host_);
+    timer_ = plugin::Timer(host_, std::chrono::seconds(1), [this] { feed(host_); });
+  }
+  void stop(plugin::Done stopped) {
+    timer_ = {};
+    stopped.ok();
+  }
+  void identify(const plugin::OciState& state, plugin::Answer answer) {
+    plugin::Identity who;
+    who.container_id = state.id;
+    answer.is(who);
+  }
+
+ private:
+  plugin::Flow feed(plugin::Host host) {
+    co_await host.publish({.kind = USHER_EVENT_LISTING, .runtime = "whole"});
+    co_await host.publish({.kind = USHER_EVENT_SYNCED, .runtime = "whole"});
+  }
+  plugin::Host host_;
+  plugin::Timer timer_;
 };
 
 }  // namespace
 
-USHER_ADAPTER(Smallest)
+USHER_ADAPTER(Whole)

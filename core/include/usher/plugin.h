@@ -1,24 +1,33 @@
-/* The C ABI of Usher's runtime adapters. An adapter is a shared object that exports one data
- * symbol, usher_plugin_v1; the agent loads it, asks it who a container is, and hears from it of
- * containers. docs/plugin-abi.md is the guide, plugin.hpp the C++ class over this header.
+/* The C ABI of Usher's runtime adapters, version 1.0. An adapter is a shared object that exports
+ * one data symbol, usher_plugin_v1; the agent loads it, asks it who a container is, and hears from
+ * it of containers. docs/plugin-abi.md is the guide, plugin.hpp the C++ class over this header.
  *
  * Rules, of which no member below makes an exception:
  *  - Every struct that can grow starts with `size`, set by whoever fills it to sizeof as it knew
  *    it. Members are only appended. A reader uses the smaller of both sizes and takes what lies
- *    beyond as zero (absent). usher_string, usher_pair and the callback structs never grow.
+ *    beyond as zero (absent). Less than version 1.0's size is refused: no such writer exists.
+ *    usher_string, usher_pair and the callback structs (usher_done, usher_identified,
+ *    usher_callback) never grow. `reserved` is written as 0 and not read.
  *  - Arrays of structs that can grow are arrays of pointers.
- *  - Only the number in the symbol's name refuses a load.
+ *  - Only the number in the symbol's name refuses a load. usher_plugin.minor and usher_host.minor
+ *    say which header the other side was built with. A kind, flag or type that the reader does not
+ *    know is refused, so an adapter sends a later minor's only where the host's minor has it.
  *  - Strings are (data, size), bytes, not terminated, possibly with any byte in them. data may be
- *    NULL where size is 0. What is passed to a call is borrowed until that call returns, unless its
- *    contract says more; whoever needs it longer copies.
+ *    NULL where size is 0 only. What is passed to a call is borrowed until that call returns,
+ * unless its contract says more; whoever needs it longer copies. Pointers may be NULL only where
+ * their contract says so.
  *  - Errors go to a struct that the caller owns. Calls that can fail return USHER_OK or another
  *    USHER_ status and then have set the error. `error` may be NULL.
  *  - No C++ exception, longjmp or cancellation crosses the ABI.
  *  - Thread tags: [main] is called on the agent's loop, or on the only thread of a program without
  *    one (usherctl), never re-entered from a call of the adapter's own; must not block. [any] may
- *    be called from any thread, also from within a [main] call.
+ *    be called from any thread, also from within a [main] call, also at the same time.
  *  - An answer (usher_done, usher_identified) is given exactly once, by `call(context, ticket, …)`,
- *    [any]. A second answer to the same ticket is ignored and logged.
+ *    [any]. A second answer to the same ticket is ignored, logged and counted.
+ *  - An adapter shares its process with the agent: it leaves signals, the working directory, umask,
+ *    locale and environment alone and never forks without exec. Its threads block all signals.
+ *    Several instances may live in a process, one after the other or at once.
+ *  - 64-bit machines; little and big endian alike.
  */
 #ifndef USHER_PLUGIN_H
 #define USHER_PLUGIN_H
@@ -29,11 +38,16 @@
 extern "C" {
 #endif
 
+#define USHER_MAJOR 1
+#define USHER_MINOR 0
+
 /* Statuses. Others are read as USHER_FAILED. */
 #define USHER_OK 0
-#define USHER_FAILED 1  /* tried, did not work */
-#define USHER_ABSENT 2  /* probe: the runtime is not here; publish: the host is stopping */
-#define USHER_INVALID 3 /* a value that was passed is not acceptable */
+#define USHER_FAILED 1   /* tried, did not work */
+#define USHER_ABSENT 2   /* probe only: the runtime is not on this node */
+#define USHER_INVALID 3  /* a value that was passed is not acceptable; trying again is useless */
+#define USHER_BUSY 4     /* nothing was kept, too much is waiting: again when a `done` has come */
+#define USHER_STOPPING 5 /* the host takes nothing any more */
 
 typedef struct usher_string {
   const char* data;
@@ -48,7 +62,8 @@ typedef struct usher_pair {
   usher_string value;
 } usher_pair;
 
-/* Owned by the caller, who sets size, message and capacity and zeroes the rest. */
+/* Owned by the caller, who sets size, message and capacity and zeroes the rest. message may be NULL
+ * where capacity is 0. In an answer, whose caller is the one who failed, it holds the failure. */
 typedef struct usher_error {
   uint32_t size;
   int32_t code;  /* errno where the failure came from the system, else 0 */
@@ -58,7 +73,8 @@ typedef struct usher_error {
 } usher_error;
 
 /* The end of something that was asked for. status as above; error may be NULL, and is where status
- * is USHER_OK; it is borrowed for the call. */
+ * is USHER_OK; it is borrowed for the call. The struct is copied; what context points to stays the
+ * giver's and must live until the call. */
 typedef struct usher_done {
   void (*call)(void* context, uint64_t ticket, int32_t status,
                const usher_error* error); /* [any] */
@@ -85,7 +101,8 @@ typedef struct usher_setting {
   uint64_t list_count;
 } usher_setting;
 
-/* Keys are unique and sorted bytewise. An adapter refuses a key that it does not know. */
+/* Keys are unique and sorted bytewise; nested tables have dotted keys. items may be NULL where
+ * count is 0. An adapter refuses a key that it does not know with USHER_INVALID. */
 typedef struct usher_settings {
   uint32_t size;
   uint32_t reserved;
@@ -99,7 +116,8 @@ typedef struct usher_settings {
 #define USHER_IDENTITY_LABELS_KNOWN 2u /* pod_labels are all there are; without it: not known */
 
 /* An empty pod_namespace, pod_name and pod_uid together: a container that is no pod's. Sources are
- * shown to people: the record that the part was read from. */
+ * shown to people: the record that the part was read from. A text is at most 64 KiB, labels are at
+ * most 4096 and 1 MiB together. */
 typedef struct usher_identity {
   uint32_t size;
   uint32_t flags; /* USHER_IDENTITY_ */
@@ -111,26 +129,43 @@ typedef struct usher_identity {
   usher_string sandbox_id;
   usher_string image;
   usher_string runtime_handler;
-  const usher_pair* pod_labels; /* keys unique, any order */
+  const usher_pair* pod_labels; /* keys unique, any order; NULL where there are none */
   uint64_t pod_label_count;
   usher_string identity_source;
   usher_string labels_source;
 } usher_identity;
 
+/* The feed is list, then watch: after start, and again after every reconnect to the runtime, an
+ * adapter publishes LISTING, each sandbox and container that exists, SYNCED; from then on what
+ * changes. What was published before LISTING and is not again before SYNCED is swept. Without a
+ * LISTING the list began at start, or at the last SYNCED. Events may be repeated; the agent takes
+ * them in the order in which one thread published them.
+ *
+ *   kind                identity must hold            cgroup_path, pid
+ *   SANDBOX_STARTING    sandbox_id (1), pod, labels   may be empty; also for one found running
+ *   SANDBOX_GONE        sandbox_id (1)                not read
+ *   CONTAINER_STARTING  container_id, its pod         one of the two
+ *   CONTAINER_RUNNING   container_id, its pod         one of the two
+ *   CONTAINER_GONE      container_id                  not read
+ *   SYNCED, LISTING     (NULL)                        not read
+ *
+ *   (1) or container_id, where the sandbox is a container and both are the same
+ */
 #define USHER_EVENT_SANDBOX_STARTING 1
 #define USHER_EVENT_SANDBOX_GONE 2
 #define USHER_EVENT_CONTAINER_STARTING 3 /* a gate: the runtime's reply waits for `done` */
 #define USHER_EVENT_CONTAINER_RUNNING 4  /* found running */
 #define USHER_EVENT_CONTAINER_GONE 5     /* a hint: the kernel says when a container has ended */
 #define USHER_EVENT_SYNCED 6             /* all that exists was published; the rest is swept */
+#define USHER_EVENT_LISTING 7            /* all that exists follows */
 
 typedef struct usher_event {
   uint32_t size;
   uint32_t kind;                  /* USHER_EVENT_ */
-  usher_string runtime;           /* one of the names that the adapter serves */
-  const usher_identity* identity; /* NULL with USHER_EVENT_SYNCED only */
-  usher_string cgroup_path;       /* below the cgroup2 mount, or empty */
-  int64_t pid;                    /* on the host, or 0 */
+  usher_string runtime;           /* one of usher_plugin.runtimes */
+  const usher_identity* identity; /* NULL with SYNCED and LISTING, and only there */
+  usher_string cgroup_path;       /* below the cgroup2 mount, begins with '/'; or empty */
+  int64_t pid;                    /* the container's init, on the host; or 0 */
 } usher_event;
 
 /* ---- what the host offers ---- */
@@ -144,16 +179,25 @@ typedef struct usher_event {
 #define USHER_DEGRADED 2  /* works, with what `reason` says missing */
 #define USHER_UNHEALTHY 3 /* lost the runtime; nothing that is enrolled is dropped for it */
 
-/* Valid, with its context, from create until destroy returns. All [any]. */
+/* Valid, with its context, from create until destroy returns. All [any], none NULL. From create on
+ * an adapter may log and say its health, from the call to start on it may publish. */
 typedef struct usher_host {
   uint32_t size;
-  uint32_t reserved;
-  void* context; /* first argument of every call */
-  /* Copies the event. done.call may be NULL but for USHER_EVENT_CONTAINER_STARTING; it is called
-   * [any], also before publish returns, also with USHER_FAILED when the host stops; it is not
-   * called when publish does not return USHER_OK. */
+  uint32_t minor; /* USHER_MINOR of the host's header */
+  void* context;  /* first argument of every call */
+  /* Copies the event. done.call may be NULL but for CONTAINER_STARTING. Where publish returns
+   * USHER_OK done is called once, [any], also before publish returns: with USHER_OK when the agent
+   * has done what the event asks (a gate: the container is enrolled and may run), else with the
+   * reason. The start of a container or a sandbox is answered within a deadline of the host's, by
+   * error.code ETIMEDOUT where the agent did not decide: the runtime never waits for ever, and the
+   * container must not run. When the host stops, all that is open is answered, with ECANCELED,
+   * before `stop` is called. A second gate of a container confirms the first. Where publish returns
+   * anything else done is not called: USHER_INVALID, and error says what is wrong; USHER_STOPPING;
+   * USHER_BUSY, where 1024 events of this adapter, or 16 MiB of them, are not dealt with yet. */
   int32_t (*publish)(void* context, const usher_event* event, usher_done done, usher_error* error);
+  /* At most 8 KiB are shown; lines that come faster than the agent writes are dropped, counted. */
   void (*log)(void* context, uint32_t level, usher_string message);
+  /* Until it is said: USHER_HEALTHY. Of words said in a row the last counts. */
   void (*set_health)(void* context, uint32_t health, usher_string reason);
   /* The extension's table or NULL; valid as long as the host is. */
   const void* (*extension)(void* context, usher_string id);
@@ -161,24 +205,34 @@ typedef struct usher_host {
 
 /* ---- what the adapter offers ---- */
 
+/* Constant data, valid for ever: an adapter's library is never unloaded. No member is NULL but
+ * extension. */
 typedef struct usher_plugin {
   uint32_t size;
-  uint32_t reserved;
-  usher_string name;    /* [a-z0-9-]+, as the configuration and `usherctl runtime` use it */
+  uint32_t minor;       /* USHER_MINOR of the adapter's header */
+  usher_string name;    /* [a-z0-9-]{1,64}, as the configuration and `usherctl runtime` use it */
   usher_string version; /* for people */
+  /* The names, [a-zA-Z0-9._-]{1,64}, 1 to 64 of them, that its events and a hook's --runtime carry.
+   * A name belongs to one adapter of a node. */
+  const usher_string* runtimes;
+  uint64_t runtime_count;
   /* [main] Is the runtime here? USHER_OK; or USHER_ABSENT with why not. May read files; no side
    * effect. Settings are those that create would get. */
   int32_t (*probe)(const usher_settings* settings, usher_error* error);
-  /* [main] Checks the settings, makes an instance in *instance; nothing runs yet. */
+  /* [main] Checks the settings, makes an instance in *instance, not NULL; nothing runs yet. On an
+   * error nothing was made. */
   int32_t (*create)(const usher_host* host, const usher_settings* settings, void** instance,
                     usher_error* error);
-  /* [main] Once. From its return on the instance may call the host and is asked through its
-   * extensions. */
+  /* [main] Once. From its call on the instance may publish, from its return on it is asked through
+   * its extensions. On an error nothing runs. */
   int32_t (*start)(void* instance, usher_error* error);
-  /* [main] Once, only after a start that worked. Answers `stopped` when no call to the host will
-   * come any more; first everything that was asked and not answered yet is answered. */
+  /* [main] Once, only after a start that worked, possibly at once after it. Answers `stopped` when
+   * no call to the host will come any more; first everything that was asked and not answered yet is
+   * answered. An instance that does not answer within the host's deadline is left alone for ever.
+   */
   void (*stop)(void* instance, usher_done stopped);
-  /* [main] After `stopped`, or after create where start was not called or failed. */
+  /* [main] After `stopped`, or after create where start was not called or failed. No callback of
+   * usher.loop/1 comes any more. */
   void (*destroy)(void* instance);
   /* [any] The extension's table or NULL; valid for ever. May be NULL: no extensions. */
   const void* (*extension)(usher_string id);
@@ -200,7 +254,7 @@ extern USHER_EXPORT const usher_plugin usher_plugin_v1;
 typedef struct usher_oci_state {
   uint32_t size;
   uint32_t reserved;
-  usher_string runtime; /* as the hook's installer named it */
+  usher_string runtime; /* as the hook's installer named it: one of usher_plugin.runtimes */
   usher_string raw;     /* the runtime's JSON, whole; the rest is read from it */
   usher_string id;
   usher_string status;
@@ -222,8 +276,6 @@ typedef struct usher_identified {
 typedef struct usher_oci {
   uint32_t size;
   uint32_t reserved;
-  const usher_string* runtimes; /* the names that --runtime may carry */
-  uint64_t runtime_count;
   /* [main] Answers now or later. The host gives up after a deadline; a later answer is ignored. */
   void (*identify)(void* instance, const usher_oci_state* state, usher_identified answer);
 } usher_oci;
@@ -246,7 +298,7 @@ typedef struct usher_install_step {
   usher_string diff; /* unified, or empty */
 } usher_install_step;
 
-/* Told [main], during the call only, in the order in which things happen. */
+/* Told on the calling thread, during the call only, in the order in which things happen. */
 typedef struct usher_install_sink {
   uint32_t size;
   uint32_t reserved;
@@ -283,12 +335,15 @@ typedef struct usher_callback {
   void* context;
 } usher_callback;
 
-/* `host` is usher_host.context. Handles are never 0 and never reused. All [any]. */
+/* `host` is usher_host.context. Handles are never 0 and never reused. All [any]. USHER_BUSY where
+ * 4096 watches, timers and posts of this adapter are open; a handle is set before its first
+ * callback. */
 typedef struct usher_loop {
   uint32_t size;
   uint32_t reserved;
-  /* Calls back as long as the fd is ready (level), until cancelled. The fd stays the adapter's and
-   * may be closed after the cancel. */
+  /* Calls back as long as the fd is ready (level; an error or a hang-up is readable), until
+   * cancelled. The fd stays the adapter's and may be closed after the cancel; a file or a directory
+   * cannot be watched. */
   int32_t (*watch)(void* host, int32_t fd, uint32_t events, usher_callback callback,
                    uint64_t* handle, usher_error* error);
   /* Calls back once, after delay nanoseconds. */

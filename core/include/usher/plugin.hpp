@@ -11,8 +11,11 @@
 //   };
 //   USHER_ADAPTER(Mine)
 //
-// Optional: void start(); void stop(Done stopped); static plan, install, verify, uninstall of
-// (const Settings&, Report&), all four. Whatever is thrown stops at the ABI and becomes its error.
+// kRuntimes are the names of usher_plugin.runtimes. Optional: identify; void start();
+// void stop(Done stopped); static plan, install, verify, uninstall of (const Settings&, Report&),
+// all four. What feeds the agent: co_await host.publish(event) (plugin_publish.hpp); what waits for
+// files and time: Watch and Timer (plugin_loop.hpp). Whatever is thrown stops at the ABI and
+// becomes its error, or a line in the agent's log where nobody waits for an error.
 #pragma once
 
 #include <algorithm>
@@ -63,7 +66,7 @@ class Absent : public Failure {
 namespace detail {
 
 inline void set_error(usher_error* error, std::string_view message, int code = 0) noexcept {
-  if (error == nullptr || error->size < sizeof(usher_error)) {
+  if (error == nullptr || error->message == nullptr) {
     return;
   }
   error->code = code;
@@ -274,7 +277,11 @@ struct OciState {
   }
 };
 
-// The agent, as an adapter sees it: a copy is as good as the original until the adapter's end.
+struct Event;
+class Publication;
+
+// The agent, as an adapter sees it: a copy is as good as the original until the adapter's end. Any
+// thread.
 class Host {
  public:
   explicit Host(const usher_host* host) : host_(host) {}
@@ -285,8 +292,12 @@ class Host {
   void set_health(std::uint32_t health, std::string_view reason) const {
     host_->set_health(host_->context, health, raw(reason));
   }
-  // Throws when the host does not take it.
-  void publish(const usher_event& event, usher_done done = {}) const {
+  // co_await it: goes on when the agent has done what the event asks (a gate: the container may
+  // run); throws a Failure where it did not, with status USHER_BUSY or USHER_STOPPING where that is
+  // why. One that awaits each event never sees USHER_BUSY.
+  [[nodiscard]] Publication publish(Event event) const;
+  // The raw call. Throws when the host does not take it.
+  void publish(const usher_event& event, usher_done done) const {
     std::string text(512, '\0');
     usher_error error{sizeof error, 0, text.data(), text.size(), 0};
     if (const auto status = host_->publish(host_->context, &event, done, &error);
@@ -296,10 +307,18 @@ class Host {
   }
   // NULL where this agent does not offer it. Its functions take context().
   const usher_loop* loop() const {
-    return host_->extension == nullptr ? nullptr
-                                       : static_cast<const usher_loop*>(
-                                             host_->extension(host_->context, raw(USHER_EXT_LOOP)));
+    return static_cast<const usher_loop*>(host_->extension(host_->context, raw(USHER_EXT_LOOP)));
   }
+  // Runs `body`; what it throws becomes a line of the log.
+  template <class Body>
+  void guard(Body&& body) const noexcept {
+    std::string why(512, '\0');
+    usher_error error{sizeof error, 0, why.data(), why.size(), 0};
+    if (detail::guarded(&error, body) != USHER_OK) {
+      log(USHER_LOG_ERROR, std::string_view(why).substr(0, error.length));
+    }
+  }
+  const usher_host* table() const { return host_; }
   void* context() const { return host_->context; }
 
  private:
@@ -329,4 +348,6 @@ class Report {
 
 }  // namespace usher::plugin
 
+#include "usher/plugin_loop.hpp"
+#include "usher/plugin_publish.hpp"
 #include "usher/plugin_thunks.hpp"

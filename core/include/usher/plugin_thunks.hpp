@@ -7,7 +7,6 @@ namespace usher::plugin::detail {
 
 template <class A>
 concept Identifies = requires(A& adapter, const OciState& state, Answer answer) {
-  std::begin(A::kRuntimes);
   adapter.identify(state, std::move(answer));
 };
 
@@ -70,8 +69,7 @@ struct Thunks {
   }
   static const void* extension(usher_string id) {
     if constexpr (Identifies<A>) {
-      static constexpr usher_oci kOci = {sizeof(usher_oci), 0, std::data(A::kRuntimes),
-                                         std::size(A::kRuntimes), &identify};
+      static constexpr usher_oci kOci = {sizeof(usher_oci), 0, &identify};
       if (view(id) == USHER_EXT_OCI) {
         return &kOci;
       }
@@ -95,8 +93,18 @@ struct Thunks {
 template <class A>
 constexpr usher_plugin describe() {
   using T = Thunks<A>;
-  return {sizeof(usher_plugin), 0,         raw(A::kName), raw(A::kVersion), &T::probe,
-          &T::create,           &T::start, &T::stop,      &T::destroy,      &T::extension};
+  return {sizeof(usher_plugin),
+          USHER_MINOR,
+          raw(A::kName),
+          raw(A::kVersion),
+          std::data(A::kRuntimes),
+          std::size(A::kRuntimes),
+          &T::probe,
+          &T::create,
+          &T::start,
+          &T::stop,
+          &T::destroy,
+          &T::extension};
 }
 
 }  // namespace usher::plugin::detail

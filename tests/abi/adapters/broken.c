@@ -1,13 +1,7 @@
 /* Lacks `stop`. */
 #include "common.h"
 
-const usher_plugin usher_plugin_v1 = {sizeof(usher_plugin),
-                                      0,
-                                      {USHER_LITERAL("broken")},
-                                      {USHER_LITERAL("1.0")},
-                                      probe_here,
-                                      create_instance,
-                                      start_nothing,
-                                      NULL,
-                                      destroy_instance,
-                                      NULL};
+static const usher_string runtimes[] = {{USHER_LITERAL("broken")}};
+
+ADAPTER("broken", runtimes, probe_here, create_instance, start_nothing, NULL, destroy_instance,
+        NULL)

@@ -36,7 +36,10 @@ static inline int32_t create_instance(const usher_host* host, const usher_settin
                                       void** out, usher_error* error) {
   instance* self;
   if (settings->count != 0) {
-    set_error(error, "it takes no settings");
+    char why[128] = "it takes no setting ";
+    const usher_string key = settings->items[0]->key;
+    strncat(why, key.data, key.size < 100 ? key.size : 100);
+    set_error(error, why);
     return USHER_INVALID;
   }
   self = calloc(1, sizeof *self);
@@ -58,5 +61,20 @@ static inline void stop_at_once(void* self, usher_done stopped) {
 static inline void destroy_instance(void* self) {
   free(self);
 }
+
+/* The descriptor; all runtimes of the array. */
+#define ADAPTER(text_of_name, names, probe, create, start, stop, destroy, extension) \
+  const usher_plugin usher_plugin_v1 = {sizeof(usher_plugin),                        \
+                                        USHER_MINOR,                                 \
+                                        {USHER_LITERAL(text_of_name)},               \
+                                        {USHER_LITERAL("1.0")},                      \
+                                        names,                                       \
+                                        sizeof names / sizeof *names,                \
+                                        probe,                                       \
+                                        create,                                      \
+                                        start,                                       \
+                                        stop,                                        \
+                                        destroy,                                     \
+                                        extension};
 
 #endif

@@ -28,19 +28,11 @@ static void identify(void* self, const usher_oci_state* state, usher_identified 
 }
 
 static const usher_string runtimes[] = {{USHER_LITERAL("twice")}};
-static const usher_oci oci = {sizeof(usher_oci), 0, runtimes, 1, identify};
+static const usher_oci oci = {sizeof(usher_oci), 0, identify};
 static const void* extension(usher_string id) {
   return id.size == strlen(USHER_EXT_OCI) && memcmp(id.data, USHER_EXT_OCI, id.size) == 0 ? &oci
                                                                                           : NULL;
 }
 
-const usher_plugin usher_plugin_v1 = {sizeof(usher_plugin),
-                                      0,
-                                      {USHER_LITERAL("twice")},
-                                      {USHER_LITERAL("1.0")},
-                                      probe_here,
-                                      create_instance,
-                                      start_nothing,
-                                      stop_at_once,
-                                      destroy_instance,
-                                      extension};
+ADAPTER("twice", runtimes, probe_here, create_instance, start_nothing, stop_at_once,
+        destroy_instance, extension)

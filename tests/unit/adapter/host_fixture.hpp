@@ -17,19 +17,24 @@ struct HostFixture {
   asio::io_context loop{1};
   std::vector<adapter::AdapterEvent> events;
   std::vector<std::string> log;
+  bool keep_events = true;  // an event that is kept holds its gate open
   std::function<void(adapter::AdapterEvent)> on_event;
   std::unique_ptr<adapter::Host> host;
+  std::chrono::milliseconds gate_deadline{10000};
 
   ~HostFixture() { stop(); }
 
   adapter::Host& make(adapter::HostOptions options) {
     options.trust_any_owner = true;
+    options.gate_deadline = gate_deadline;
     host = adapter::Host::create(
         loop, std::move(options),
         [this](adapter::AdapterEvent event) {
-          events.push_back(std::move(event));
+          if (keep_events) {
+            events.push_back(event);
+          }
           if (on_event) {
-            on_event(events.back());
+            on_event(std::move(event));
           }
         },
         [this](int, std::string_view name, std::string_view message) {
@@ -82,6 +87,11 @@ struct HostFixture {
         },
         asio::detached);
     run_until([&] { return over; });
+  }
+
+  // Of the first adapter.
+  std::uint64_t counter(const std::string& name) const {
+    return host->adapters().at(0).counters.at(name);
   }
 
   bool logged(const std::string& part) const {

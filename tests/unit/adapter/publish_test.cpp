@@ -9,6 +9,7 @@ using Kind = usher::adapter::AdapterEvent::Kind;
 using usher::fail;
 using usher::test::HostFixture;
 using usher::test::test_adapter;
+using namespace std::chrono_literals;
 
 BOOST_FIXTURE_TEST_SUITE(adapter_events, HostFixture)
 
@@ -25,10 +26,13 @@ BOOST_AUTO_TEST_CASE(events_arrive_in_order_on_the_loop) {
   BOOST_TEST(events[0].cgroup_path == "/talk/c1");
   BOOST_TEST(events[0].pid == 42);
   BOOST_TEST(!events[0].done);
+  BOOST_TEST(counter("events") == 3U);
+  BOOST_TEST(counter("gates") == 1U);
   BOOST_TEST((events[1].kind == Kind::container_starting));
   BOOST_TEST(!!events[1].done);
   BOOST_TEST(!logged("was taken"));
-  BOOST_TEST(logged("does not serve runtime \"other\""));
+  run_until([&] { return counter("bad_values") == 2U; });
+  BOOST_TEST(logged("an event of runtime \"other\", which it does not name"));
 }
 
 BOOST_AUTO_TEST_CASE(a_gate_hears_the_verdict_once) {
@@ -57,6 +61,22 @@ BOOST_AUTO_TEST_CASE(a_gate_that_is_dropped_unanswered_fails) {
   events.clear();
   run_until([&] { return logged("gate 7"); });
   BOOST_TEST(logged("gate 7: 1 the agent is stopping"));
+}
+
+BOOST_AUTO_TEST_CASE(a_gate_that_nobody_decides_is_answered_by_the_host) {
+  gate_deadline = 20ms;
+  BOOST_TEST_REQUIRE(make_with(test_adapter("talkative")).start().has_value());
+  run_until([&] { return logged("gate 7"); });
+  BOOST_TEST(logged("gate 7: 1 the agent did not decide on container c1 within 20 ms"));
+  BOOST_TEST(counter("gates_timed_out") == 1U);
+  // The verdict that comes after all changes nothing.
+  for (const auto& event : events) {
+    if (event.done) {
+      event.done({});
+    }
+  }
+  stop();
+  BOOST_TEST(!logged("gate 7: 0"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

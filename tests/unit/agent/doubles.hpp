@@ -13,6 +13,7 @@
 
 #include "adapter/host.hpp"
 #include "agent/enrolment.hpp"
+#include "agent/feed.hpp"
 #include "agent/lifetimes.hpp"
 #include "agent/policy_store.hpp"
 #include "base/file.hpp"
@@ -108,6 +109,10 @@ class FakeEnforcer : public enforce::Enforcer {
     calls.push_back("end " + std::to_string(slot));
     return {};
   }
+  Result<> leave_mntns(std::uint32_t slot) override {
+    calls.push_back("leave " + std::to_string(slot));
+    return {};
+  }
   Result<> forget(std::uint32_t slot) override {
     slots.erase(slot);
     calls.push_back("forget " + std::to_string(slot));
@@ -120,7 +125,10 @@ class FakeEnforcer : public enforce::Enforcer {
     }
     return out;
   }
-  Result<std::uint32_t> tag_running() override { return 0U; }
+  Result<std::uint32_t> tag_running() override {
+    calls.emplace_back("tag");
+    return 0U;
+  }
   Result<std::vector<enforce::Handle>> holders() override { return tasks; }
   Result<std::uint32_t> workload_of(int) const override { return carried; }
   int events_fd() const override { return -1; }
@@ -170,6 +178,7 @@ class FakeHost : public adapter::Host {
 struct FakeMachine {
   std::map<int, identity::Placement> processes;
   std::set<std::uint64_t> cgroups;
+  std::set<std::uint32_t> shared_mntns;
 
   Locator locator() {
     return {.place = [this](int pid) -> Result<identity::Placement> {
@@ -179,12 +188,27 @@ struct FakeMachine {
               return processes[pid];
             },
             .merged = [](const identity::OciState&) { return Result<std::uint32_t>(0U); },
+            .place_running = [this](int pid) { return locator().place(pid); },
+            .process_in = [this](std::string_view path) -> Result<int> {
+              for (const auto& [pid, placement] : processes) {
+                if (placement.cgroup_path == path) {
+                  return pid;
+                }
+              }
+              return fail("nobody runs in it");
+            },
+            .merged_of = [](int) { return Result<std::uint32_t>(0U); },
             .exists =
                 [this](const identity::Placement& placement) {
                   return cgroups.contains(placement.cgroup_id);
                 },
+            .shares_mntns =
+                [this](const identity::Placement& placement) {
+                  return shared_mntns.contains(placement.mntns);
+                },
             .now = [] { return std::int64_t{1'700'000'000}; },
-            .own_cgroup = 1};
+            .own_cgroup = 1,
+            .own_container = "agent-itself"};
   }
 };
 
@@ -207,9 +231,12 @@ struct World {
   Resolution policies;
   ProfileCache profiles{enforcer, rules};
   Lifetimes lifetimes{loop, registry, records, enforcer, journal, locator};
+  Sandboxes sandboxes;
   Enrolment enrolment{{registry, profiles, policies, records, enforcer, host, journal, locator,
-                       std::chrono::milliseconds(100),
+                       sandboxes, std::chrono::milliseconds(100),
                        [this](std::uint32_t slot) { lifetimes.check(slot); }}};
+  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator,
+             [this](std::uint32_t slot) { lifetimes.check(slot); }}};
 
   // A container that its runtime is about to start.
   void container(const std::string& id, int pid, std::uint64_t cgroup,

@@ -1,0 +1,96 @@
+// Enrolment of what an adapter reports, and of containers that are enrolled already.
+#include <fmt/format.h>
+
+#include "agent/agreement.hpp"
+#include "agent/enrolment.hpp"
+#include "agent/reload.hpp"
+#include "base/escape.hpp"
+
+namespace usher::agent {
+
+Result<Enrolment::Admitted> Enrolment::admit(ReportedContainer container) {
+  auto& who = container.who;
+  if (who.container_id.empty()) {
+    return fail("its adapter named no container id");
+  }
+  auto found = locate(container);
+  if (found) {
+    return take_in(std::move(who), container.runtime, std::move(*found));
+  }
+  // A container that runs can be beyond telling by now (it shares the host's pid namespace and
+  // something was exec'd into it); one that is enrolled need not be told again.
+  auto* same = p_.registry.by_container(who.container_id);
+  if (!container.running || same == nullptr || same->workload.ended ||
+      !p_.locator.exists(same->workload.placement)) {
+    return fail_in("cannot tell where it runs", found.error());
+  }
+  auto confirmed = p_.sandboxes.join(container.runtime, who);
+  confirmed = confirmed ? confirm(*same, who, container.runtime, nullptr) : confirmed;
+  return confirmed ? Result<Admitted>(Admitted::confirmed) : std::unexpected(confirmed.error());
+}
+
+Result<Enrolment::Found> Enrolment::locate(const ReportedContainer& container) const {
+  int pid = container.pid;
+  if (pid <= 0 && container.cgroup_path.empty()) {
+    return fail("its adapter named neither a pid nor a cgroup");
+  }
+  if (pid <= 0) {
+    const auto process = p_.locator.process_in(container.cgroup_path);
+    if (!process) {
+      return std::unexpected(process.error());
+    }
+    pid = *process;
+  }
+  auto placement = container.running ? p_.locator.place_running(pid) : p_.locator.place(pid);
+  if (!placement) {
+    return std::unexpected(placement.error());
+  }
+  return Found{std::move(*placement), [this, pid] { return p_.locator.merged_of(pid); }};
+}
+
+Result<> Enrolment::confirm(Entry& entry, const identity::Identity& who, const std::string& runtime,
+                            const Found* found) {
+  auto& workload = entry.workload;
+  const bool anonymous = !entry.attributed;
+  auto known = workload.identity;
+  if (anonymous) {
+    const auto* other = p_.registry.by_container(who.container_id);
+    if (other != nullptr && !other->workload.ended) {
+      return fail(
+          fmt::format("a container of this id is enrolled in slot {}", other->workload.slot));
+    }
+    known = who;
+    workload.runtime = runtime;
+    if (found != nullptr) {
+      const auto merged = found->merged();
+      workload.placement = found->placement;
+      workload.placement.merged = merged.value_or(0);
+    }
+  } else if (workload.runtime != runtime) {
+    return fail(fmt::format("it was enrolled as one of runtime \"{}\", now \"{}\" claims it",
+                            escape(workload.runtime), escape(runtime)));
+  } else if (auto same = same_identity(known, who); !same) {
+    return same;
+  } else if (!learn(known, who)) {
+    return {};
+  }
+  p_.registry.identify(workload.slot, std::move(known));
+  entry.attributed = true;
+  if (auto written = p_.records.write(workload); !written) {
+    p_.journal.log().warning("what was learned of a workload is not recorded: " +
+                             written.error().message);
+  }
+  p_.journal.tell(LogLevel::info, "identified",
+                  anonymous ? "a workload without a record is known again"
+                            : "more is known of it: " + workload.identity.identity_source +
+                                  "; labels: " + workload.identity.labels_source,
+                  &workload.identity);
+  // What was learned can make other policies apply.
+  if (auto moved = reapply_to(entry, p_.policies, p_.profiles, p_.enforcer); !moved) {
+    entry.problem = moved.error().message;
+    return fail_in("its policies cannot be carried out", moved.error());
+  }
+  return {};
+}
+
+}  // namespace usher::agent

@@ -1,0 +1,196 @@
+#include "agent/feed.hpp"
+
+#include <fmt/format.h>
+
+#include <asio/post.hpp>
+#include <utility>
+
+#include "base/escape.hpp"
+
+namespace usher::agent {
+
+namespace {
+
+using adapter::AdapterEvent;
+using Kind = AdapterEvent::Kind;
+
+constexpr std::size_t kMaxRefused = 1024;
+constexpr std::size_t kToldRefused = 5;
+
+void answer(const AdapterEvent& event, const Result<>& result) {
+  if (event.done) {
+    event.done(result);
+  }
+}
+
+ReportedContainer reported(AdapterEvent& event) {
+  return {.who = event.identity,
+          .runtime = event.runtime,
+          .pid = event.pid,
+          .cgroup_path = event.cgroup_path,
+          .running = event.kind == Kind::container_running};
+}
+
+const std::string& sandbox_of(const identity::Identity& who) {
+  return who.sandbox_id.empty() ? who.container_id : who.sandbox_id;
+}
+
+}  // namespace
+
+void Feed::take(AdapterEvent event) {
+  switch (event.kind) {
+    case Kind::sandbox_starting:
+      return sandbox_starting(std::move(event));
+    case Kind::container_starting:
+      return container_starting(std::move(event));
+    case Kind::container_running:
+      return container_running(std::move(event));
+    case Kind::sandbox_gone:
+      p_.sandboxes.drop(event.adapter, event.runtime, sandbox_of(event.identity));
+      [[fallthrough]];
+    case Kind::container_gone:
+      gone(event);
+      break;
+    case Kind::synced:
+      synced(event);
+      break;
+    case Kind::listing:
+      listing(event);
+      break;
+  }
+  answer(event, {});
+}
+
+void Feed::sandbox_starting(AdapterEvent event) {
+  const auto kept = p_.sandboxes.keep(event.adapter, event.runtime, event.identity);
+  if (!kept) {
+    p_.journal.tell(LogLevel::error, "sandbox", "its record is not taken: " + kept.error().message,
+                    &event.identity);
+  }
+  answer(event, kept);
+}
+
+void Feed::container_starting(AdapterEvent event) {
+  const auto admitted = p_.enrolment.admit(reported(event));
+  if (admitted) {
+    refused_.erase(event.identity.container_id);
+    answer(event, {});
+    return;
+  }
+  auto why =
+      fmt::format("container {} refused as adapter {} announced it: {}",
+                  escape(event.identity.container_id), event.adapter, admitted.error().message);
+  p_.journal.tell(LogLevel::error, "refused", why, &event.identity);
+  answer(event, fail(std::move(why), admitted.error().code));
+}
+
+void Feed::container_running(AdapterEvent event) {
+  const auto& id = event.identity.container_id;
+  if (!id.empty() && id == p_.locator.own_container) {
+    answer(event, {});  // the agent's own is never enrolled
+    return;
+  }
+  const auto admitted = p_.enrolment.admit(reported(event));
+  if (!admitted) {
+    remember(event, admitted.error());
+    answer(event, std::unexpected(admitted.error()));
+    return;
+  }
+  refused_.erase(id);
+  if (auto* entry = p_.registry.by_container(id)) {
+    entry->started = true;
+  }
+  if (*admitted == Enrolment::Admitted::confirmed) {
+    answer(event, {});
+    return;
+  }
+  tag_soon(std::move(event.done));
+}
+
+// One pass over all tasks serves every container that was reported in a row.
+void Feed::tag_soon(std::function<void(Result<>)> done) {
+  untagged_.push_back(std::move(done));
+  if (std::exchange(tagging_, true)) {
+    return;
+  }
+  asio::post(p_.loop, [this] {
+    tagging_ = false;
+    const auto tagged = p_.enforcer.tag_running();
+    Result<> result;
+    if (tagged) {
+      p_.journal.log().info(fmt::format("tagged {} tasks of {} containers that ran already",
+                                        *tagged, untagged_.size()));
+    } else {
+      result = fail_in("cannot tag the tasks that run already", tagged.error());
+      p_.journal.log().error(result.error().message);
+    }
+    for (const auto& waiting : std::exchange(untagged_, {})) {
+      if (waiting) {
+        waiting(result);
+      }
+    }
+  });
+}
+
+void Feed::gone(const AdapterEvent& event) {
+  refused_.erase(event.identity.container_id);
+  if (const auto* entry = p_.registry.by_container(event.identity.container_id)) {
+    p_.gone(entry->workload.slot);
+  }
+}
+
+void Feed::listing(const AdapterEvent& event) {
+  p_.sandboxes.begin_list(event.adapter);
+  for (auto& [id, refused] : refused_) {
+    refused.seen = refused.seen && refused.adapter != event.adapter;
+  }
+}
+
+void Feed::synced(const AdapterEvent& event) {
+  const auto swept = p_.sandboxes.sweep(event.adapter);
+  std::erase_if(refused_, [&](const auto& item) {
+    return item.second.adapter == event.adapter && !item.second.seen;
+  });
+  for (auto& [id, refused] : refused_) {
+    refused.seen = refused.seen && refused.adapter != event.adapter;
+  }
+  p_.journal.log().info(fmt::format("the runtime's list is complete: {} sandboxes, {} forgotten",
+                                    p_.sandboxes.size_of(event.adapter), swept),
+                        {{"adapter", event.adapter}});
+}
+
+void Feed::remember(const AdapterEvent& event, const Error& why) {
+  const auto& id = event.identity.container_id;
+  const auto known = refused_.find(id);
+  if (known != refused_.end()) {
+    known->second.seen = true;
+    if (std::exchange(known->second.why, why.message) == why.message) {
+      return;  // told when it was first seen
+    }
+  } else if (refused_.size() < kMaxRefused) {
+    refused_.emplace(id, Refused{event.adapter, display_name(event.identity), why.message});
+  }
+  p_.journal.tell(LogLevel::error, "not-adopted",
+                  fmt::format("adapter {} says that it runs, but it is not enrolled as that: {}",
+                              event.adapter, why.message),
+                  &event.identity);
+}
+
+std::vector<std::string> Feed::warnings() const {
+  std::vector<std::string> out;
+  for (const auto& [id, refused] : refused_) {
+    if (out.size() == kToldRefused) {
+      out.push_back(
+          fmt::format("{} running containers more are not enrolled as their runtime "
+                      "names them; see usherctl events",
+                      refused_.size() - kToldRefused));
+      break;
+    }
+    out.push_back(fmt::format("{} ({}) runs but is not enrolled as adapter {} names it: {}",
+                              refused.name, escape(id.substr(0, 12)), refused.adapter,
+                              refused.why));
+  }
+  return out;
+}
+
+}  // namespace usher::agent

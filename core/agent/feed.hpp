@@ -1,0 +1,63 @@
+// What adapters publish, carried out: sandboxes are kept for the join, containers that start or run
+// are enrolled, ends are hints. Nothing that is enrolled is dropped on an adapter's word.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "adapter/host.hpp"
+#include "agent/enrolment.hpp"
+#include "agent/sandboxes.hpp"
+
+namespace usher::agent {
+
+class Feed {
+ public:
+  struct Parts {
+    asio::io_context& loop;
+    Sandboxes& sandboxes;
+    Enrolment& enrolment;
+    Registry& registry;
+    enforce::Enforcer& enforcer;
+    Journal& journal;
+    const Locator& locator;
+    std::function<void(std::uint32_t slot)> gone;  // a hint; what follows is not the adapter's
+  };
+  explicit Feed(Parts parts) : p_(std::move(parts)) {}
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+
+  // [loop] Answers event.done when the event is dealt with: a gate when the kernel's maps have been
+  // read back, a running container when its tasks are tagged.
+  void take(adapter::AdapterEvent event);
+
+  // For status: running containers that are not enrolled, and why.
+  std::vector<std::string> warnings() const;
+
+ private:
+  struct Refused {
+    std::string adapter;
+    std::string name;  // for people
+    std::string why;
+    bool seen = true;  // since the adapter's last list
+  };
+
+  void sandbox_starting(adapter::AdapterEvent event);
+  void container_starting(adapter::AdapterEvent event);
+  void container_running(adapter::AdapterEvent event);
+  void gone(const adapter::AdapterEvent& event);
+  void listing(const adapter::AdapterEvent& event);
+  void synced(const adapter::AdapterEvent& event);
+  void remember(const adapter::AdapterEvent& event, const Error& why);
+  void tag_soon(std::function<void(Result<>)> done);
+
+  Parts p_;
+  std::map<std::string, Refused> refused_;  // by container id; bounded
+  std::vector<std::function<void(Result<>)>> untagged_;
+  bool tagging_ = false;
+};
+
+}  // namespace usher::agent

@@ -1,0 +1,52 @@
+#!/bin/bash
+# conformance.sh BUILD SOURCE: `usherctl adapter check` as authors use it: exit codes, JSON, the
+# adapters that are shipped and the example of the tutorial.
+set -u
+build=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+ctl=$build/bin/usherctl
+
+# expect CODE TEXT COMMAND…
+expect() {
+  local code=$1 text=$2
+  shift 2
+  "$@" >"$work/out" 2>&1
+  local got=$?
+  if [ $got = "$code" ]; then
+    echo "ok $text"
+  else
+    echo "not ok $text"
+    sed 's/^/# /' "$work/out" | head -25
+    failed=1
+  fi
+}
+
+expect 0 "cri-o.so breaks no rule" "$ctl" adapter check --trust-any-owner "$build/adapters/cri-o.so"
+cc -Wall -shared -fPIC -fvisibility=hidden -I"$source/core/include" -o "$work/files.so" \
+  "$source/examples/adapter-c/files.c" || { echo "not ok the example is built"; exit 1; }
+mkdir "$work/files"
+echo '{"namespace": "shop", "pod": "web-0", "container": "main", "pid": "1", "label.app": "web"}' \
+  >"$work/files/c1.json"
+expect 0 "the example of the tutorial breaks no rule" "$ctl" adapter check --trust-any-owner \
+  "$work/files.so" --set directory="$work/files"
+grep -q '^0\? *[0-9]* passed, 0 with a warning, 0 failed' "$work/out" || sed 's/^/# /' "$work/out"
+for good in minimal_c newer; do
+  expect 0 "$good.so breaks no rule" "$ctl" adapter check --trust-any-owner \
+    "$build/test-adapters/$good.so"
+done
+for bad in broken short twice mute talkative; do
+  expect 1 "$bad.so is found out" "$ctl" adapter check --trust-any-owner --limit 8000 \
+    "$build/test-adapters/$bad.so"
+done
+expect 2 "a file that is not there is bad input" "$ctl" adapter check /nonexistent.so
+"$ctl" adapter check --json --trust-any-owner "$build/test-adapters/broken.so" >"$work/json"
+if grep -q '"ok": false' "$work/json" && grep -q '"rule": "load"' "$work/json" &&
+  grep -q '"verdict": "failed"' "$work/json"; then
+  echo "ok the report is JSON where asked for"
+else
+  echo "not ok the report is JSON where asked for"
+  failed=1
+fi
+exit $failed

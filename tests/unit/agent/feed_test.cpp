@@ -1,0 +1,318 @@
+// What adapters publish, carried out over doubles of the kernel and the machine.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <optional>
+
+#include "doubles.hpp"
+
+namespace usher::agent::test {
+
+namespace {
+
+using adapter::AdapterEvent;
+using Kind = AdapterEvent::Kind;
+
+struct FeedWorld : World {
+  // Publishes an event of adapter "feeder" and waits for its answer.
+  Result<> publish(Kind kind, identity::Identity who, int pid = 0, const std::string& cgroup = {},
+                   const std::string& adapter = "feeder") {
+    std::optional<Result<>> answer;
+    feed.take({.kind = kind,
+               .adapter = adapter,
+               .runtime = "fake",
+               .identity = std::move(who),
+               .cgroup_path = cgroup,
+               .pid = pid,
+               .done = [&](Result<> result) {
+                 BOOST_TEST(!answer.has_value());  // exactly once
+                 answer = std::move(result);
+               }});
+    loop.restart();
+    while (!answer && loop.run_one() != 0) {
+    }
+    BOOST_REQUIRE(answer.has_value());
+    return *answer;
+  }
+  Result<> running(const std::string& id, int pid, const std::string& cgroup = {}) {
+    return publish(Kind::container_running, host.who.at(id), pid, cgroup);
+  }
+  Result<> starting(const std::string& id, int pid) {
+    return publish(Kind::container_starting, host.who.at(id), pid);
+  }
+  static identity::Identity sandbox(const std::string& id, const std::string& pod_namespace,
+                                    const std::string& pod, identity::Labels labels) {
+    identity::Identity who;
+    who.pod_namespace = pod_namespace;
+    who.pod_name = pod;
+    who.sandbox_id = id;
+    who.is_sandbox = true;
+    who.runtime_handler = "runc";
+    who.pod_labels = std::move(labels);
+    who.labels_known = true;
+    who.identity_source = "the feed";
+    who.labels_source = "the feed";
+    return who;
+  }
+  // A policy that denies /bin/sh to pods with app = VALUE in namespace payments.
+  static std::shared_ptr<const policy::Policy> deny_app(const std::string& value) {
+    auto policy = std::make_shared<policy::Policy>(*deny_sh("by-label", "payments"));
+    policy->select.pod_labels = {{"app", value}};
+    return policy;
+  }
+  const identity::Identity& known(const std::string& id) {
+    BOOST_REQUIRE(registry.by_container(id) != nullptr);
+    return registry.by_container(id)->workload.identity;
+  }
+};
+
+bool fails_with(const Result<>& result, std::string_view part) {
+  BOOST_TEST_INFO((result ? "it did not fail" : result.error().message));
+  return !result && result.error().message.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(feed_of_adapters, FeedWorld)
+
+BOOST_AUTO_TEST_CASE(a_gate_enrols_before_it_is_answered) {
+  policies.use({{deny_sh("p", "payments")}});
+  container("c1", 100, 50);
+  BOOST_TEST(starting("c1", 100).has_value());
+  const std::vector<std::string> order{"publish 1", "enrol 1"};
+  BOOST_TEST(enforcer.calls == order, boost::test_tools::per_element());
+  BOOST_TEST(known("c1").pod_name == "pod-c1");
+}
+
+BOOST_AUTO_TEST_CASE(a_gate_whose_enrolment_fails_is_refused_with_the_reason) {
+  container("c1", 100, 50);
+  enforcer.enrol_fails = true;
+  BOOST_TEST(fails_with(starting("c1", 100), "reads back other"));
+  BOOST_TEST(registry.size() == 0U);
+  BOOST_TEST(log_text.str().find("\"event\":\"refused\"") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_gate_of_a_container_only_confirms) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(starting("c1", 100).has_value());
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(enforcer.slots.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_gate_that_names_neither_pid_nor_cgroup_is_refused) {
+  container("c1", 100, 50);
+  BOOST_TEST(fails_with(starting("c1", 0), "neither a pid nor a cgroup"));
+}
+
+BOOST_AUTO_TEST_CASE(a_running_container_is_enrolled_and_then_its_tasks_are_tagged) {
+  container("c1", 100, 50);
+  BOOST_TEST(running("c1", 100).has_value());
+  const std::vector<std::string> order{"enrol 1", "tag"};
+  BOOST_TEST(enforcer.calls == order, boost::test_tools::per_element());
+  BOOST_TEST(registry.by_container("c1")->started);
+}
+
+BOOST_AUTO_TEST_CASE(a_running_container_is_found_by_its_cgroup_where_no_pid_is_named) {
+  container("c1", 100, 50);
+  BOOST_TEST(running("c1", 0, "/containers/c1").has_value());
+  BOOST_TEST(registry.by_container("c1")->workload.placement.cgroup_id == 50U);
+}
+
+BOOST_AUTO_TEST_CASE(one_pass_tags_all_that_are_reported_in_a_row) {
+  for (int i = 0; i < 20; ++i) {
+    const auto id = "c" + std::to_string(i);
+    container(id, 100 + i, 50 + i);
+    feed.take({.kind = Kind::container_running,
+               .adapter = "feeder",
+               .runtime = "fake",
+               .identity = host.who.at(id),
+               .cgroup_path = {},
+               .pid = 100 + i,
+               .done = {}});
+  }
+  loop.restart();
+  loop.run();
+  BOOST_TEST(enforcer.slots.size() == 20U);
+  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_enrolled_already_is_confirmed_without_another_pass) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(running("c1", 100).has_value());
+  machine.processes.erase(100);  // beyond telling, but enrolled and there
+  BOOST_TEST(running("c1", 100).has_value());
+  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 0);
+  BOOST_TEST(enforcer.slots.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(another_identity_for_an_enrolled_container_is_refused_and_said) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  host.who["c1"].pod_namespace = "kube-system";
+  BOOST_TEST(fails_with(running("c1", 100), "pod namespace is \"payments\""));
+  BOOST_TEST(fails_with(starting("c1", 100), "pod namespace is \"payments\""));
+  BOOST_TEST(known("c1").pod_namespace == "payments");
+  BOOST_REQUIRE(feed.warnings().size() == 1U);
+  BOOST_TEST(feed.warnings().front().find("kube-system") != std::string::npos);
+  host.who["c1"].pod_namespace.clear();
+  host.who["c1"].pod_name.clear();
+  BOOST_TEST(fails_with(running("c1", 100), "none by"));
+}
+
+BOOST_AUTO_TEST_CASE(another_runtime_cannot_claim_an_enrolled_container) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  registry.by_container("c1")->workload.runtime = "elsewhere";
+  BOOST_TEST(fails_with(running("c1", 100), "claims it"));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_adopted_is_told_once_and_warned_of_until_it_is_gone) {
+  container("c1", 100, 1);  // the agent's own cgroup
+  BOOST_TEST(fails_with(running("c1", 100), "own cgroup"));
+  const auto told = log_text.str().size();
+  BOOST_TEST(fails_with(running("c1", 100), "own cgroup"));
+  BOOST_TEST(log_text.str().size() == told);
+  BOOST_TEST(feed.warnings().size() == 1U);
+  BOOST_TEST(publish(Kind::container_gone, host.who["c1"]).has_value());
+  BOOST_TEST(feed.warnings().empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_agents_own_container_is_passed_over) {
+  container("agent-itself", 100, 50);
+  BOOST_TEST(running("agent-itself", 100).has_value());
+  BOOST_TEST(enforcer.slots.empty());
+}
+
+BOOST_AUTO_TEST_CASE(gone_is_a_hint_only) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(publish(Kind::container_gone, host.who["c1"]).has_value());
+  BOOST_TEST(!registry.by_container("c1")->workload.ended);
+  machine.cgroups.erase(50);
+  BOOST_TEST(publish(Kind::container_gone, host.who["c1"]).has_value());
+  BOOST_TEST(registry.by_container("c1")->workload.ended);
+}
+
+BOOST_AUTO_TEST_CASE(labels_of_the_sandbox_reach_the_hooks_path) {
+  policies.use({{deny_app("api")}});
+  container("c1", 100, 50);
+  host.who["c1"].sandbox_id = "s1";
+  const auto refusal = hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c1", 100);
+  BOOST_TEST((refusal.verdict() == v1::HookResponse::VERDICT_REFUSE));
+  BOOST_TEST(refusal.message().find("labels") != std::string::npos);
+  BOOST_TEST(publish(Kind::sandbox_starting, sandbox("s1", "payments", "pod-c1", {{"app", "api"}}))
+                 .has_value());
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(known("c1").labels_known);
+  BOOST_TEST(known("c1").labels_source == "the feed");
+  BOOST_TEST(known("c1").runtime_handler == "runc");
+  BOOST_TEST(registry.by_container("c1")->profile->rules.policies.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_sandbox_of_another_pod_refuses_the_container) {
+  container("c1", 100, 50);
+  host.who["c1"].sandbox_id = "s1";
+  BOOST_TEST(
+      publish(Kind::sandbox_starting, sandbox("s1", "kube-system", "pod-c1", {})).has_value());
+  BOOST_TEST(!gate("c1", 100));
+  BOOST_TEST(fails_with(starting("c1", 100), "two records of one container disagree"));
+  BOOST_TEST(enforcer.calls.empty());
+}
+
+BOOST_AUTO_TEST_CASE(labels_that_come_late_switch_the_profile) {
+  container("c1", 100, 50);
+  host.who["c1"].sandbox_id = "s1";
+  BOOST_TEST(gate("c1", 100));
+  policies.use({{deny_app("api")}});
+  publish(Kind::sandbox_starting, sandbox("s1", "payments", "pod-c1", {{"app", "api"}}));
+  BOOST_TEST(running("c1", 100).has_value());
+  BOOST_TEST(enforcer.slots[1].profile == 1U);
+  const auto recorded = records.load();
+  BOOST_REQUIRE(recorded->workloads.size() == 1U);
+  BOOST_TEST(recorded->workloads[0].identity.labels_known);
+}
+
+BOOST_AUTO_TEST_CASE(labels_never_change_once_they_are_known) {
+  publish(Kind::sandbox_starting, sandbox("s1", "payments", "p", {{"app", "api"}}));
+  BOOST_TEST(
+      fails_with(publish(Kind::sandbox_starting, sandbox("s1", "payments", "p", {{"app", "web"}})),
+                 "pod label"));
+  BOOST_TEST(sandboxes.find("fake", "s1")->pod_labels.at("app") == "api");
+}
+
+BOOST_AUTO_TEST_CASE(a_workload_without_a_record_is_known_again) {
+  Entry lost;
+  lost.workload.slot = 7;
+  lost.workload.placement.cgroup_id = 50;
+  lost.attributed = false;
+  lost.profile = profiles.adopt(0);
+  enforcer.slots[7] = {};
+  BOOST_REQUIRE(registry.add(std::move(lost)).has_value());
+  policies.use({{deny_sh("p", "payments")}});
+  container("c1", 100, 50);
+  BOOST_TEST(running("c1", 100).has_value());
+  BOOST_REQUIRE(registry.by_container("c1") != nullptr);
+  BOOST_TEST(registry.by_container("c1")->workload.slot == 7U);
+  BOOST_TEST(registry.by_container("c1")->attributed);
+  BOOST_TEST(enforcer.slots[7].profile == 1U);
+  BOOST_TEST(records.load()->workloads.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_sweeps_the_sandboxes_it_did_not_name_and_no_workload) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  publish(Kind::sandbox_starting, sandbox("s1", "payments", "a", {}));
+  publish(Kind::sandbox_starting, sandbox("s2", "payments", "b", {}));
+  publish(Kind::sandbox_starting, sandbox("s3", "payments", "c", {}), 0, {}, "other");
+  publish(Kind::synced, {});
+  BOOST_TEST(sandboxes.size() == 3U);  // all were said since the list before
+  publish(Kind::sandbox_starting, sandbox("s2", "payments", "b", {}));
+  publish(Kind::synced, {});
+  BOOST_TEST(sandboxes.find("fake", "s1") == nullptr);
+  BOOST_TEST(sandboxes.find("fake", "s2") != nullptr);
+  BOOST_TEST(sandboxes.find("fake", "s3") != nullptr);
+  BOOST_TEST(!registry.by_container("c1")->workload.ended);
+}
+
+BOOST_AUTO_TEST_CASE(a_sandbox_that_is_gone_is_forgotten_by_its_own_adapter_only) {
+  publish(Kind::sandbox_starting, sandbox("s1", "payments", "a", {}));
+  publish(Kind::sandbox_gone, sandbox("s1", "payments", "a", {}), 0, {}, "other");
+  BOOST_TEST(sandboxes.size() == 1U);
+  publish(Kind::sandbox_gone, sandbox("s1", "payments", "a", {}));
+  BOOST_TEST(sandboxes.size() == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(sandbox_records)
+
+BOOST_AUTO_TEST_CASE(an_adapter_fills_its_own_room_only) {
+  Sandboxes sandboxes({.per_adapter = 2, .record_bytes = 100});
+  const auto keep = [&](const std::string& adapter, const std::string& id) {
+    identity::Identity record;
+    record.sandbox_id = id;
+    return sandboxes.keep(adapter, "r", record);
+  };
+  BOOST_TEST((keep("a", "1") && keep("a", "2")));
+  BOOST_TEST(fails_with(keep("a", "3"), "room"));
+  BOOST_TEST(keep("a", "2").has_value());
+  BOOST_TEST(keep("b", "4").has_value());
+  BOOST_TEST(fails_with(keep("b", "1"), "named by adapter a"));
+  sandboxes.drop("a", "r", "1");
+  BOOST_TEST(keep("a", "3").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_record_is_bounded_and_must_have_an_id) {
+  Sandboxes sandboxes({.per_adapter = 2, .record_bytes = 100});
+  identity::Identity record;
+  BOOST_TEST(fails_with(sandboxes.keep("a", "r", record), "without an id"));
+  record.sandbox_id = "1";
+  record.pod_labels["k"] = std::string(200, 'x');
+  BOOST_TEST(fails_with(sandboxes.keep("a", "r", record), "at most 100"));
+  BOOST_TEST(sandboxes.size() == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace usher::agent::test
