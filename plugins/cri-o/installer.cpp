@@ -60,14 +60,16 @@ class Run {
       lock = or_throw(node_.lock(options_.hook_dir));
       or_throw(node_.remove_leftovers(options_.hook_dir, "usher-hook-"));
     }
+    // Where no directory was named, also from those that install would not choose now.
+    const auto dirs = options_.hooks_dir.empty() ? places_.every() : std::vector{places_.ours};
     auto names = hook_file_names(options_.runtime);
     std::ranges::reverse(names);
     for (const auto& name : names) {
-      for (const auto& dir : places_.every()) {
+      for (const auto& dir : dirs) {
         remove(fs::path(dir) / name, "the runtime calls the hook no more");
       }
     }
-    for (const auto& dir : places_.every()) {
+    for (const auto& dir : dirs) {
       or_throw(node_.remove_leftovers(dir, "usher-" + options_.runtime + "-"));
     }
     for (const auto& program : installed_programs(node_, options_)) {

@@ -22,6 +22,8 @@ constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM 
 constexpr std::chrono::milliseconds kSettle{100};
 // For a directory that cannot be written now, or that is not there to be watched.
 constexpr std::chrono::seconds kTryAgain{10};
+// While something is wrong that no watched file will tell the end of (CRI-O has to be restarted).
+constexpr std::chrono::seconds kLookAgain{60};
 
 struct Told {
   struct Step {
@@ -166,6 +168,7 @@ void Keeper::say_how_it_stands() {
     say(USHER_UNHEALTHY, "the hook of " + options_.runtime + " cannot be checked: " + told.error);
   } else if (!told.problems.empty()) {
     say(USHER_DEGRADED, told.problems.front());
+    look_in(kLookAgain);
   } else {
     say(USHER_HEALTHY, "the hook of " + options_.runtime + " is in place");
   }

@@ -15,6 +15,7 @@
 #include "cri-o/node.hpp"
 #include "cri-o/places.hpp"
 #include "cri-o/program.hpp"
+#include "cri-o/running.hpp"
 #include "cri-o/survey.hpp"
 
 namespace usher::cri_o {
@@ -43,6 +44,12 @@ class Check {
     if (!places_.is_read()) {
       report_.problem(places_.ours + " is not among the hooks directories of " + options_.runtime +
                       "'s configuration; add it to hooks_dir and restart it");
+    } else if (const auto pid =
+                   options_.runtime == kCriO
+                       ? started_before("crio", options_.root, node_.follow(places_.ours))
+                       : std::nullopt) {
+      report_.problem(places_.ours + " was made after CRI-O (pid " + std::to_string(*pid) +
+                      ") had started, which does not look there until it is restarted; restart it");
     }
     for (const auto& hook : hooks_) {
       tell(hook);

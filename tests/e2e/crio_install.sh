@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: both
-# timeout: 600
+# timeout: 900
 # The hook's installer and its keeper, with podman as the reader of the hooks directory: killed at
 # each step, moved between versions, mended by a running agent, left in place by a stopped one; and
 # hooks of another time than the agent's. With runc and crun.
@@ -134,8 +134,12 @@ killed() {
     n=1
     while :; do
       $prepare >/dev/null 2>&1 || { not_ok "$what: cannot prepare"; return; }
-      strace -qq -o "$W/strace" -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
-        "$BIN/usherctl" runtime "$@" >"$W/out/killed" 2>&1
+      # In a shell of its own, which keeps its remark on the death to itself.
+      (
+        strace -qq -o "$W/strace" -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
+          "$BIN/usherctl" runtime "$@" >"$W/out/killed" 2>&1
+        exit $?
+      ) 2>/dev/null
       status=$?
       [ $status -eq 137 ] || break
       steps=$((steps + 1))
@@ -171,17 +175,20 @@ current() { nothing; runtime install; }
 if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true 2>/dev/null; then
   skip_part "killed at each step: strace cannot trace here"
 else
-  CALLS="mkdir write fsync fchmod rename unlink"
-  MIN_STEPS=10
-  if [ -n "${USHER_IN_VM:-}" ]; then # emulated: the steps at which what a reader sees changes
-    CALLS="rename unlink"
-    MIN_STEPS=3
-  fi
   server_start || not_ok "the test server starts"
   set_options "$BIN/usher-hook"
-  killed installed nothing install "${OPTIONS[@]}"
-  killed moved older install "${OPTIONS[@]}"
-  killed uninstalled current uninstall "${OPTIONS[@]}"
+  if [ -n "${USHER_IN_VM:-}" ]; then # emulated: the steps at which what a reader sees changes
+    CALLS=rename
+    MIN_STEPS=3
+    killed moved older install "${OPTIONS[@]}"
+  else
+    CALLS="mkdir write fsync fchmod rename unlink"
+    MIN_STEPS=10
+    killed installed nothing install "${OPTIONS[@]}"
+    killed moved older install "${OPTIONS[@]}"
+    MIN_STEPS=6
+    killed uninstalled current uninstall "${OPTIONS[@]}"
+  fi
   server_stop
 fi
 
@@ -265,7 +272,12 @@ for other in newer=99.0.0 older=0.0.1; do
   check "the files move to the ${other%=*} hook" names "${other#*=}"
   check "the program before stays for what names it still" \
     test "$(find "$PROGRAMS" -name 'usher-hook-*' | wc -l)" -ge 2
-  for rt in $READERS; do enforced "$rt" "the ${other%=*} hook"; done
+  for rt in $READERS; do
+    # Emulated: one runtime a hook.
+    [ -n "${USHER_IN_VM:-}" ] && [ "$READERS" = " runc crun" ] &&
+      [ "$rt.${other%=*}" != runc.newer ] && [ "$rt.${other%=*}" != crun.older ] && continue
+    enforced "$rt" "the ${other%=*} hook"
+  done
   agent_stop
 done
 

@@ -93,6 +93,24 @@ BOOST_AUTO_TEST_CASE(uninstall_takes_the_files_first_and_can_be_repeated) {
   BOOST_TEST(again.steps.empty());
 }
 
+BOOST_AUTO_TEST_CASE(uninstall_keeps_to_a_directory_that_is_named) {
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  Config elsewhere = config;
+  elsewhere["hooks_dir"] = std::string("/srv/hooks");
+  BOOST_TEST_REQUIRE(installer.install(elsewhere).ok);
+  BOOST_TEST_REQUIRE(installer.uninstall(elsewhere).ok);
+  BOOST_TEST(!has("/srv/hooks/usher-cri-o-gate.json"));
+  BOOST_TEST(has(kGate));
+  BOOST_TEST(has(kHook));
+
+  // Without a name: also from a directory that is chosen no more.
+  root.write("etc/crio/crio.conf",
+             "[crio.runtime]\nhooks_dir = [\"" + kDir + "\", \"/etc/later\"]\n");
+  fs::create_directories(at("/etc/later"));
+  BOOST_TEST_REQUIRE(installer.uninstall(config).ok);
+  BOOST_TEST(!has(kGate));
+}
+
 BOOST_AUTO_TEST_CASE(a_program_that_another_runtime_calls_stays) {
   BOOST_TEST_REQUIRE(installer.install(config).ok);
   config["runtime"] = std::string("podman");

@@ -1,10 +1,50 @@
 // usher.install/1's verify of cri-o.so: what is not as install leaves it, and what others put
 // beside.
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <csignal>
 
 #include "cri_o_node.hpp"
 
 using namespace usher::test::cri_o;
+
+namespace {
+
+// A process that is called as CRI-O's is, on the node below `root`.
+class CriO {
+ public:
+  explicit CriO(const fs::path& root) : pid_(::fork()) {
+    if (pid_ == 0) {
+      if (::chroot(root.c_str()) != 0) {
+        ::_exit(1);
+      }
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      ::prctl(PR_SET_NAME, "crio");
+      for (;;) {
+        ::pause();
+      }
+    }
+    while (usher::read_file("/proc/" + std::to_string(pid_) + "/comm") != "crio\n") {
+    }
+  }
+  CriO(const CriO&) = delete;
+  CriO& operator=(const CriO&) = delete;
+  ~CriO() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_;
+};
+
+}  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(hooks_verify, TestNode)
 
@@ -104,6 +144,33 @@ BOOST_AUTO_TEST_CASE(other_hooks_are_told_with_their_order_and_what_takes_no_par
   told("/etc/first/a-gone.json", "left out silently, for its program /bin/gone is not there");
   told("/etc/first/twice.json", kDir + "/twice.json takes its place");
   told(kDir, "in their order: B-nvidia.json, usher-cri-o-gate.json, zz.json");
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_younger_than_cri_o_is_a_problem_until_it_is_restarted) {
+  if (::geteuid() != 0) {
+    BOOST_TEST_MESSAGE("SKIPPED: only root may give a process another root directory");
+    return;
+  }
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  BOOST_TEST(installer.verify(config).ok);
+  const CriO running(root.path());
+  BOOST_TEST(installer.verify(config).ok);
+  // A directory's age counts from the second after the process's start.
+  const auto in_time = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  bool said = false;
+  while (!said && std::chrono::steady_clock::now() < in_time) {
+    fs::remove_all(at(kDir));
+    BOOST_TEST_REQUIRE(installer.install(config).ok);
+    said = names(installer.verify(config).problems,
+                 "was made after CRI-O (pid " + std::to_string(running.pid()) + ")");
+  }
+  struct statx info{};
+  ::statx(AT_FDCWD, at(kDir).c_str(), 0, STATX_BTIME, &info);
+  if ((info.stx_mask & STATX_BTIME) == 0) {
+    BOOST_TEST_MESSAGE("SKIPPED: this filesystem does not remember when a directory was made");
+    return;
+  }
+  BOOST_TEST(said);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
