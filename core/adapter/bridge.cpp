@@ -97,6 +97,7 @@ void Bridge::begin_destroy() {
   {
     const std::scoped_lock lock(mutex_);
     phase_ = Phase::destroying;
+    destroyer_ = std::this_thread::get_id();
   }
   end_publishing();
   over_ = true;
@@ -129,7 +130,8 @@ void Bridge::close() {
 bool Bridge::may_call(std::string_view what) {
   {
     const std::scoped_lock lock(mutex_);
-    if (phase_ != Phase::stopped && phase_ != Phase::gone) {
+    const bool in_destroy = phase_ == Phase::destroying && destroyer_ == std::this_thread::get_id();
+    if (phase_ < Phase::stopped || in_destroy) {
       return true;
     }
   }
