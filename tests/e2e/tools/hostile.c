@@ -58,10 +58,13 @@ static int attempt(int n, char** a);
 static int do_userns(int n, char** argv) {
   char map[64];
   const unsigned uid = getuid();
+  const unsigned gid = getgid();
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return broken("unshare");
   write_text("/proc/self/setgroups", "deny");
   snprintf(map, sizeof map, "0 %u 1", uid);
   write_text("/proc/self/uid_map", map);
+  snprintf(map, sizeof map, "0 %u 1", gid);
+  write_text("/proc/self/gid_map", map);
   return attempt(n, argv);
 }
 
