@@ -38,10 +38,31 @@ static __always_inline u32 cgroup_workload(struct task_struct* task) {
   return 0;
 }
 
+/* 0: this kernel does not tell. */
+static __always_inline u64 mntns_id(struct mnt_namespace* ns) {
+  struct mnt_namespace___id* newer = (void*)ns;
+  struct mnt_namespace___seq* older = (void*)ns;
+  if (bpf_core_field_exists(newer->ns.ns_id)) return BPF_CORE_READ(newer, ns.ns_id);
+  if (bpf_core_field_exists(older->seq)) return BPF_CORE_READ(older, seq);
+  return 0;
+}
+
+/* The workload whose mount namespace the task is in; 0: none. The kernel gives a namespace's number
+ * out again as soon as it has ended, perhaps to a container of nobody's: the number alone says
+ * nothing. */
 static __always_inline u32 mntns_workload(struct task_struct* task) {
-  u32 inum = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+  struct mnt_namespace* ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
+  u32 inum = BPF_CORE_READ(ns, ns.inum);
   u32* found = bpf_map_lookup_elem(&enrolled_mntns, &inum);
-  return found ? *found : 0;
+  if (!found) return 0;
+  struct usher_workload* w = workload_of(*found);
+  return w && w->mntns_id == mntns_id(ns) ? *found : 0;
+}
+
+/* Of a task whose cgroup says that it is the workload's. */
+static __always_inline void remember_mntns(struct usher_workload* w, struct task_struct* task) {
+  struct mnt_namespace* ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
+  if (!w->mntns_id && BPF_CORE_READ(ns, ns.inum) == w->mntns) w->mntns_id = mntns_id(ns);
 }
 
 /* Remembers the container's root at the first arming. True for the one who was the first. */
@@ -96,6 +117,7 @@ static __always_inline int arm(struct task_struct* task, u32* workload) {
   struct usher_workload* w = workload_of(index);
   if (!w || !(w->flags & USHER_WORKLOAD_LIVE)) return ARM_NOBODY;
   bool first = remember_root(w, root);
+  if (by_cgroup) remember_mntns(w, task);
   if (!give_identity(task, index, 0)) {
     count(USHER_COUNT_STORAGE_FAILED);
     return ARM_NO_MEMORY;

@@ -130,6 +130,19 @@ struct mnt_namespace {
   struct ns_common ns;
 };
 
+/* What tells a mount namespace from all that there were, its number being given out again. */
+struct ns_common___id { /* since 6.18 */
+  u64 ns_id;
+};
+
+struct mnt_namespace___id {
+  struct ns_common___id ns;
+};
+
+struct mnt_namespace___seq { /* before */
+  u64 seq;
+};
+
 struct nsproxy {
   struct mnt_namespace* mnt_ns;
 };

@@ -22,6 +22,7 @@ int tag_tasks(struct bpf_iter__task* ctx) {
   struct dentry* root = BPF_CORE_READ(task, fs, root.dentry);
   if (!root || (is_host_root((u64)root) && !(w->flags & USHER_WORKLOAD_HOST_ROOT))) return 0;
   remember_root(w, root);
+  remember_mntns(w, task);
   if (!remember_mounts(scratch_of(bpf_get_current_task_btf()), task, index)) {
     count(USHER_COUNT_STORAGE_FAILED);
     return 0;

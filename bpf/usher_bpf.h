@@ -87,7 +87,9 @@ struct usher_workload {
   __u32 incarnation; /* counts uses of this slot */
   __u32 mounts;      /* index into mounts; 0: none was free, files off root_sb are unknown */
   __u32 reserved0;
-  __u64 reserved[10];
+  __u64 mntns_id; /* of the namespace with the number `mntns`; written by the kernel at an arming by
+                     cgroup. 0: not yet, or this kernel does not tell */
+  __u64 reserved[9];
 };
 
 /* ---- mounts that a container began with ------------------------------------------------------ */

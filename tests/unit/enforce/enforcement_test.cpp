@@ -50,6 +50,28 @@ BOOST_FIXTURE_TEST_CASE(a_process_outside_the_cgroup_is_left_alone, Enrolled) {
   BOOST_TEST(run(outside, {"/bin/denied", "true"}).exit_code == 0);
 }
 
+// The kernel gives the lowest free number to the next namespace, so that a stranger gets the one of
+// a container that has just ended, while the agent does not know yet that it has.
+BOOST_FIXTURE_TEST_CASE(a_mount_namespace_is_not_known_by_its_number_alone, KernelFixture) {
+  open();
+  const ScratchCgroup cgroup(enforcer().cgroup_root());
+  const ScratchCgroup outside(enforcer().cgroup_root());
+  const auto profile = enforcer().publish(denial_of({"/bin/denied"})).value();
+  auto mounts = std::make_unique<MountNamespace>();
+  auto placement = cgroup.placement();
+  placement.mntns = mounts->number();
+  BOOST_REQUIRE(enforcer().enrol(placement, profile, 0).has_value());
+  BOOST_TEST(run(cgroup, {"/bin/allowed", "true"}, mounts.get()).exit_code == 0);
+  BOOST_TEST(run(outside, {"/bin/denied", "true"}, mounts.get()).denied());
+  mounts.reset();
+  std::vector<std::unique_ptr<MountNamespace>> others;  // kept: each takes a number away
+  while (others.empty() || others.back()->number() != placement.mntns) {
+    BOOST_REQUIRE_LT(others.size(), 64U);
+    others.push_back(std::make_unique<MountNamespace>());
+  }
+  BOOST_TEST(run(outside, {"/bin/denied", "true"}, others.back().get()).exit_code == 0);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_denial_is_told_with_workload_rule_and_path, Enrolled) {
   BOOST_TEST(run(*cgroup, {"/bin/denied", "true"}).denied());
   pollfd ready{.fd = enforcer().events_fd(), .events = POLLIN, .revents = 0};

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,7 +42,7 @@ fs::path scratch_directory() {
 }
 
 pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
-            const std::vector<std::string>& arguments, int in_and_out) {
+            const std::vector<std::string>& arguments, int in_and_out, int mounts = -1) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
@@ -52,7 +53,8 @@ pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
   if (pid == 0) {
     const int fd = ::open(procs.c_str(), O_WRONLY | O_CLOEXEC);
     const bool inside =
-        fd >= 0 && ::write(fd, "0", 1) == 1 && ::chroot(root.c_str()) == 0 && ::chdir("/") == 0 &&
+        fd >= 0 && ::write(fd, "0", 1) == 1 && (mounts < 0 || ::setns(mounts, CLONE_NEWNS) == 0) &&
+        ::chroot(root.c_str()) == 0 && ::chdir("/") == 0 &&
         (in_and_out < 0 || (::dup2(in_and_out, 0) == 0 && ::dup2(in_and_out, 1) == 1));
     if (inside) {
       ::execv(arguments[0].c_str(), argv.data() + 1);
@@ -116,6 +118,47 @@ identity::Placement ScratchCgroup::placement() const {
   return placement;
 }
 
+MountNamespace::MountNamespace() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    throw_errno("pipe2");
+  }
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const bool done = ::unshare(CLONE_NEWNS) == 0;
+    (void)!::write(ends[1], done ? "1" : "0", 1);
+    for (;;) {
+      ::pause();
+    }
+  }
+  char done = 0;
+  const bool told = pid > 0 && ::read(ends[0], &done, 1) == 1 && done == '1';
+  ::close(ends[0]);
+  ::close(ends[1]);
+  if (told) {
+    fd_ = ::open(("/proc/" + std::to_string(pid) + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC);
+  }
+  if (pid > 0) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+  if (fd_ < 0) {
+    throw std::runtime_error("cannot make a mount namespace");
+  }
+}
+
+MountNamespace::~MountNamespace() {
+  ::close(fd_);
+}
+
+std::uint32_t MountNamespace::number() const {
+  struct stat info{};
+  if (::fstat(fd_, &info) != 0) {
+    throw_errno("fstat of a mount namespace");
+  }
+  return static_cast<std::uint32_t>(info.st_ino);
+}
+
 KernelFixture::KernelFixture() : scratch_(scratch_directory()) {
   const fs::path bpffs = scratch_ / "bpf";
   const fs::path bin = scratch_ / "root" / "bin";
@@ -172,9 +215,9 @@ policy::ProfileImage KernelFixture::denial_of(const std::vector<std::string>& pa
   return *image;
 }
 
-Outcome KernelFixture::run(const ScratchCgroup& cgroup,
-                           const std::vector<std::string>& arguments) const {
-  return wait_for(spawn(cgroup, scratch_ / "root", arguments, -1));
+Outcome KernelFixture::run(const ScratchCgroup& cgroup, const std::vector<std::string>& arguments,
+                           const MountNamespace* mounts) const {
+  return wait_for(spawn(cgroup, scratch_ / "root", arguments, -1, mounts ? mounts->fd() : -1));
 }
 
 pid_t KernelFixture::start_cat(const ScratchCgroup& cgroup, const char* program,

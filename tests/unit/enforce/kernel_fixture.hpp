@@ -33,6 +33,21 @@ class ScratchCgroup {
   std::filesystem::path path_;
 };
 
+// A mount namespace that lives as long as this.
+class MountNamespace {
+ public:
+  MountNamespace();
+  ~MountNamespace();
+  MountNamespace(const MountNamespace&) = delete;
+  MountNamespace& operator=(const MountNamespace&) = delete;
+
+  int fd() const { return fd_; }
+  std::uint32_t number() const;
+
+ private:
+  int fd_ = -1;
+};
+
 // How a program in a container ended.
 struct Outcome {
   bool killed = false;   // SIGKILL
@@ -60,7 +75,8 @@ class KernelFixture {
   // A process that enters the cgroup, then the container's root, then execs the first argument
   // with the rest as its argv. The root has busybox as /bin/denied and, another file, as
   // /bin/allowed.
-  Outcome run(const ScratchCgroup& cgroup, const std::vector<std::string>& arguments) const;
+  Outcome run(const ScratchCgroup& cgroup, const std::vector<std::string>& arguments,
+              const MountNamespace* mounts = nullptr) const;
   // Starts one that lives until its stdin (the write end is returned) is closed; it runs when this
   // returns.
   pid_t start_cat(const ScratchCgroup& cgroup, const char* program, int& write_end) const;
