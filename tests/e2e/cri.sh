@@ -40,6 +40,7 @@ workloads() { ctl workloads --json; }
 read -r S1 C1 < <(pod payments api "$(uid 1)" --label app=api --label tier=gold --container main --handler other \
   --command /bin/sleep --command 1000)
 read -r S2 C2 < <(pod payments web "$(uid 2)" --label app=web --container main --command /bin/sleep --command 1000)
+[ -n "${C1:-}" ] && [ -n "${C2:-}" ] || { not_ok "pods can be made"; tail -n 3 "$CTD/log" | cut -c1-300; finish; }
 pods list >"$W/listed"
 check "our client lists a pod's labels, handler and pid" \
   grep -q "^sandbox $S1 payments/api uid=$(uid 1) handler=other app=api tier=gold$" "$W/listed"
