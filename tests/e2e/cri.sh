@@ -19,6 +19,9 @@ ok "containerd $(cat "$CTD_TREE/unpacked") serves CRI"
 cat >>"$W/usher.toml" <<T
 [adapters.cri-o]
 cri.socket = "$CRI"
+cri.deadline_ms = 5000 # a machine that builds something else meanwhile is slow
+[hook]
+deadline = "8s"
 T
 policy by-label <<'T'
 [policy]
