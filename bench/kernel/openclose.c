@@ -1,4 +1,5 @@
-/* openclose LABEL PATH…: nanoseconds of open+close of each PATH, the least of several batches. Under
+/* openclose LABEL PATH…: nanoseconds of open+close of each PATH, the least of several batches.
+ * Under
  * `-icount shift=0,sleep=off` a guest nanosecond is an instruction. Static, to run in any root. */
 #define _GNU_SOURCE
 #include <fcntl.h>

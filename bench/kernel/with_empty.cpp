@@ -12,8 +12,8 @@ int main(int argc, char** argv) {
     std::fputs("usage: with_empty COMMAND…\n", stderr);
     return 2;
   }
-  const std::unique_ptr<empty_bpf, decltype(&empty_bpf__destroy)> empty(
-      empty_bpf__open_and_load(), &empty_bpf__destroy);
+  const std::unique_ptr<empty_bpf, decltype(&empty_bpf__destroy)> empty(empty_bpf__open_and_load(),
+                                                                        &empty_bpf__destroy);
   if (!empty || empty_bpf__attach(empty.get()) != 0) {
     std::perror("with_empty: this kernel takes no LSM programs");
     return 1;

@@ -5,6 +5,7 @@
 #include <map>
 #include <unordered_set>
 
+#include "agent/mount_namespaces.hpp"
 #include "base/escape.hpp"
 
 namespace usher::agent {
@@ -93,7 +94,9 @@ struct Adoption {
       ++done.dropped;
       return;
     }
-    const auto slot = enforcer.enrol(workload.placement, 0, 0);
+    const auto claimed = claim_mntns(workload.placement, registry, enforcer, locator);
+    const auto slot = claimed ? enforcer.enrol(workload.placement, 0, 0)
+                              : Result<std::uint32_t>(std::unexpected(claimed.error()));
     if (!slot) {
       journal.tell(LogLevel::error, "adopted",
                    "runs but cannot be enrolled again: " + slot.error().message + "; restart it",

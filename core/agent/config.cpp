@@ -1,6 +1,7 @@
 #include "agent/config.hpp"
 
 #include <fmt/format.h>
+#include <sys/un.h>
 
 #include <charconv>
 
@@ -38,11 +39,29 @@ void assign(T& out, std::optional<U> value) {
   }
 }
 
+// A socket that is not given lies in run_dir. The kernel takes no longer path than this.
+void finish_socket(TomlTable& table, std::string_view key, const std::filesystem::path& usual,
+                   std::filesystem::path& socket) {
+  constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
+  const bool given = !socket.empty();
+  if (!given) {
+    socket = usual;
+  }
+  if (socket.native().size() > kLongest) {
+    table.error(given ? key : "run_dir",
+                fmt::format("the socket's path \"{}\" has {} bytes, and a unix socket's may have "
+                            "{}: give a shorter one",
+                            escape(socket.string()), socket.native().size(), kLongest));
+  }
+}
+
 void read_agent(TomlTable table, Config& config) {
   assign(config.run_dir, table.absolute_path("run_dir"));
   assign(config.state_dir, table.absolute_path("state_dir"));
   assign(config.hook_socket, table.absolute_path("hook_socket"));
   assign(config.admin_socket, table.absolute_path("admin_socket"));
+  finish_socket(table, "hook_socket", config.run_dir / "hook.sock", config.hook_socket);
+  finish_socket(table, "admin_socket", config.run_dir / "admin.sock", config.admin_socket);
   table.finish();
 }
 
@@ -50,9 +69,11 @@ void read_enforcement(TomlTable table, Config& config) {
   assign(config.backend, table.one_of("backend", {"auto", "lsm", "tracepoint"}));
   if (const auto word = table.one_of("unenrolled", {"allow", "audit", "deny"})) {
     if (*word != "allow") {
-      table.error("unenrolled", fmt::format("\"{}\" is not available yet; this version can only "
-                                            "\"allow\" pods that nobody enrolled",
-                                            *word));
+      table.error("unenrolled",
+                  fmt::format("\"{}\" is not available yet: set \"allow\" or leave it out, and "
+                              "have every runtime start its containers through a hook that fails "
+                              "closed (usherctl runtime install, then verify)",
+                              *word));
     }
     config.unenrolled = *word;
   }
@@ -69,31 +90,44 @@ void read_policies(TomlTable table, Config& config) {
   table.finish();
 }
 
+// A list of strings; nothing when something else is in it.
+std::optional<std::vector<std::string>> words_of(const policy::TomlValue& value) {
+  const auto* array = value.as<policy::TomlArray>();
+  if (array == nullptr) {
+    return std::nullopt;
+  }
+  std::vector<std::string> words;
+  for (const auto& item : *array) {
+    const auto* word = item.as<std::string>();
+    if (word == nullptr) {
+      return std::nullopt;
+    }
+    words.push_back(*word);
+  }
+  return words;
+}
+
 // An adapter's table becomes typed values under dotted keys; what they mean is the adapter's.
-void flatten(const toml::table& table, const std::string& prefix, adapter::Config& out,
+void flatten(const policy::TomlTable& table, const std::string& prefix, adapter::Config& out,
              TomlErrors& errors) {
-  for (const auto& [key, value] : table) {
-    const auto name = prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key);
-    if (const auto* text = value.as_string()) {
-      out[name] = text->get();
-    } else if (const auto* number = value.as_integer()) {
-      out[name] = number->get();
-    } else if (const auto* fraction = value.as_floating_point()) {
-      out[name] = fraction->get();
-    } else if (const auto* truth = value.as_boolean()) {
-      out[name] = truth->get();
-    } else if (const auto* inner = value.as_table()) {
+  for (const auto& [key, at, value] : table) {
+    const auto name = prefix.empty() ? key : prefix + "." + key;
+    if (const auto* text = value.as<std::string>()) {
+      out[name] = *text;
+    } else if (const auto* number = value.as<std::int64_t>()) {
+      out[name] = *number;
+    } else if (const auto* fraction = value.as<double>()) {
+      out[name] = *fraction;
+    } else if (const auto* truth = value.as<bool>()) {
+      out[name] = *truth;
+    } else if (const auto* inner = value.as<policy::TomlTable>()) {
       flatten(*inner, name, out, errors);
-    } else if (const auto* array = value.as_array();
-               array != nullptr &&
-               (array->empty() || array->is_homogeneous(toml::node_type::string))) {
-      std::vector<std::string> words;
-      array->for_each([&](const toml::value<std::string>& word) { words.push_back(word.get()); });
-      out[name] = std::move(words);
+    } else if (auto words = words_of(value)) {
+      out[name] = std::move(*words);
     } else {
-      errors.add(value.source(), fmt::format("{}: expected a string, number, boolean, table or "
-                                             "array of strings, found {}",
-                                             escape(name), type_name(value)));
+      errors.add(value.at, fmt::format("{}: expected a string, number, boolean, table or "
+                                       "array of strings, found {}",
+                                       escape(name), value.type_name()));
     }
   }
 }
@@ -103,26 +137,33 @@ void read_selection(TomlTable& table, Config& config) {
   if (select == nullptr) {
     return;
   }
-  if (const auto* word = select->as_string(); word != nullptr && word->get() == "auto") {
+  if (const auto* word = select->as<std::string>(); word != nullptr && *word == "auto") {
     return;
   }
-  const auto* array = select->as_array();
-  if (array == nullptr || (!array->empty() && !array->is_homogeneous(toml::node_type::string))) {
+  auto names = words_of(*select);
+  if (!names) {
     table.error("select", "expected \"auto\" or an array of adapter names");
     return;
   }
   config.adapters_automatic = false;
-  array->for_each([&](const toml::value<std::string>& name) {
-    config.adapters_selected.push_back(name.get());
-  });
+  config.adapters_selected = std::move(*names);
 }
 
-void read_adapters(TomlTable table, Config& config, TomlErrors& errors) {
+void read_adapters(TomlTable table, Config& config, TomlErrors& errors,
+                   const AdapterPath& adapter_path) {
   read_selection(table, config);
   assign(config.adapter_directory, table.absolute_path("directory"));
-  table.finish([&](std::string_view name, const toml::node& value) {
-    if (const auto* inner = value.as_table()) {
-      flatten(*inner, "", config.adapter_config[std::string(name)], errors);
+  for (const auto& name : config.adapters_selected) {
+    std::error_code unknown;
+    const auto path = adapter_path ? adapter_path(name, config.adapter_directory) : "/";
+    if (!std::filesystem::exists(path, unknown)) {
+      table.error("select", fmt::format("there is no adapter {}; install it or take \"{}\" out",
+                                        escape(path.string()), escape(name)));
+    }
+  }
+  table.finish([&](const policy::TomlEntry& entry) {
+    if (const auto* inner = entry.value.as<policy::TomlTable>()) {
+      flatten(*inner, "", config.adapter_config[entry.key], errors);
       return true;
     }
     return false;
@@ -172,48 +213,43 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
                           escape(text)));
 }
 
-ConfigResult parse_config(std::string_view text, const std::string& file) {
+ConfigResult parse_config(std::string_view text, const std::string& file,
+                          const AdapterPath& adapter_path) {
   ConfigResult result;
-  TomlErrors errors(file);
-  const auto parsed = toml::parse(text, std::string_view(file));
+  TomlErrors errors;
+  const auto parsed = policy::parse_toml(text, file);
   if (!parsed) {
-    errors.add(parsed.error().source(), std::string(parsed.error().description()));
+    errors.add(parsed.error().at, parsed.error().message);
     result.errors = errors.take();
     return result;
   }
-  TomlTable top(parsed.table(), "usher.toml", errors);
+  TomlTable top(*parsed, {file, 1, 1}, "usher.toml", errors);
   const auto section = [&](std::string_view name, auto&& read) {
+    static const policy::TomlTable nothing;
     const auto* node = top.node(name);
-    if (node == nullptr) {
-      return;
-    }
-    if (const auto* table = node->as_table()) {
-      read(TomlTable(*table, fmt::format("[{}]", name), errors), result.config);
+    const auto* table = node == nullptr ? &nothing : node->as<policy::TomlTable>();
+    if (table != nullptr) {
+      read(TomlTable(*table, node == nullptr ? policy::Location{file, 1, 1} : node->at,
+                     fmt::format("[{}]", name), errors),
+           result.config);
     } else {
-      top.error(name, fmt::format("expected a table, found {}", type_name(*node)));
+      top.error(name, fmt::format("expected a table, found {}", node->type_name()));
     }
   };
   section("agent", read_agent);
   section("enforcement", read_enforcement);
   section("policies", read_policies);
   section("adapters", [&](TomlTable table, Config& config) {
-    read_adapters(std::move(table), config, errors);
+    read_adapters(std::move(table), config, errors, adapter_path);
   });
   section("log", read_log);
   section("hook", read_hook);
   top.finish();
-  auto& config = result.config;
-  if (config.hook_socket.empty()) {
-    config.hook_socket = config.run_dir / "hook.sock";
-  }
-  if (config.admin_socket.empty()) {
-    config.admin_socket = config.run_dir / "admin.sock";
-  }
   result.errors = errors.take();
   return result;
 }
 
-ConfigResult load_config(const std::filesystem::path& file) {
+ConfigResult load_config(const std::filesystem::path& file, const AdapterPath& adapter_path) {
   const auto text = read_file(file, kConfigLimit);
   if (!text) {
     ConfigResult result;
@@ -221,7 +257,7 @@ ConfigResult load_config(const std::filesystem::path& file) {
         "{}; give the configuration with --config FILE or install it there", text.error().message));
     return result;
   }
-  return parse_config(*text, file.string());
+  return parse_config(*text, file.string(), adapter_path);
 }
 
 }  // namespace usher::agent

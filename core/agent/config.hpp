@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -50,9 +51,15 @@ struct ConfigResult {
   std::vector<std::string> errors;
 };
 
+// The file of an adapter that was named in the configuration. Given: one that is not there is an
+// error.
+using AdapterPath =
+    std::function<std::filesystem::path(const std::string& name, const std::filesystem::path&)>;
+
 // `file` is only for messages.
-ConfigResult parse_config(std::string_view text, const std::string& file);
-ConfigResult load_config(const std::filesystem::path& file);
+ConfigResult parse_config(std::string_view text, const std::string& file,
+                          const AdapterPath& adapter_path = {});
+ConfigResult load_config(const std::filesystem::path& file, const AdapterPath& adapter_path = {});
 
 // "250ms", "2s", "1m".
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/mount_namespaces.hpp"
 #include "base/escape.hpp"
 #include "identity/oci_state.hpp"
 #include "identity/placement.hpp"
@@ -45,7 +46,9 @@ asio::awaitable<v1::HookResponse> Enrolment::hook(v1::HookRequest request) {
     verdict =
         fail_in("the container's state, as its runtime gave it, cannot be read", state.error());
   } else if (stage == v1::HOOK_STAGE_PRESTART || stage == v1::HOOK_STAGE_CREATE_RUNTIME) {
+    const auto begun = std::chrono::steady_clock::now();
     verdict = co_await gate(request.runtime(), *state, request.state());
+    times_.add(std::chrono::steady_clock::now() - begun, !verdict);
   } else if (stage == v1::HOOK_STAGE_CREATE_CONTAINER || stage == v1::HOOK_STAGE_START_CONTAINER) {
     verdict = confirm(*state);
   } else if (stage == v1::HOOK_STAGE_POSTSTART || stage == v1::HOOK_STAGE_POSTSTOP) {
@@ -189,6 +192,10 @@ Result<Enrolment::Admitted> Enrolment::take_in(identity::Identity who, const std
 
 Result<> Enrolment::enrol(identity::Workload workload, ProfileHandle profile) {
   const auto cgroup = workload.placement.cgroup_id;
+  if (auto claimed = claim_mntns(workload.placement, p_.registry, p_.enforcer, p_.locator);
+      !claimed) {
+    return claimed;
+  }
   // The record first: what is in the kernel must be attributable after a crash at any point.
   if (auto written = p_.records.write(workload); !written) {
     return fail_in("cannot write its record", written.error());

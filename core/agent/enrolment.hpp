@@ -8,6 +8,7 @@
 #include <string>
 
 #include "adapter/host.hpp"
+#include "agent/gate_times.hpp"
 #include "agent/journal.hpp"
 #include "agent/locator.hpp"
 #include "agent/profile_cache.hpp"
@@ -61,6 +62,8 @@ class Enrolment {
   // The same for what an adapter reports. Tasks of a running container are not tagged yet.
   Result<Admitted> admit(ReportedContainer container);
 
+  GateTimes::Summary times() const { return times_.summary(); }
+
  private:
   struct Found {
     identity::Placement placement;
@@ -78,6 +81,7 @@ class Enrolment {
   Result<> enrol(identity::Workload workload, ProfileHandle profile);
 
   Parts p_;
+  GateTimes times_;
 };
 
 }  // namespace usher::agent

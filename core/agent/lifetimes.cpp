@@ -97,9 +97,15 @@ void Lifetimes::reap() {
 void Lifetimes::forget(std::uint32_t slot) {
   auto* entry = registry_.by_slot(slot);
   if (auto forgotten = enforcer_.forget(slot); !forgotten) {
-    journal_.log().error(fmt::format("cannot forget slot {}: {}", slot, forgotten.error().message));
+    auto& told = unforgotten_[slot];
+    if (told != forgotten.error().message) {
+      told = forgotten.error().message;
+      journal_.log().error(
+          fmt::format("cannot forget slot {}: {}; it is tried again until it can be", slot, told));
+    }
     return;
   }
+  unforgotten_.erase(slot);
   if (auto removed = records_.remove(entry->workload.placement.cgroup_id); !removed) {
     journal_.log().warning(removed.error().message);
   }

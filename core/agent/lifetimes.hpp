@@ -5,6 +5,8 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
+#include <map>
+#include <string>
 
 #include "agent/journal.hpp"
 #include "agent/locator.hpp"
@@ -41,6 +43,7 @@ class Lifetimes {
   Journal& journal_;
   const Locator& locator_;
   asio::steady_timer timer_;
+  std::map<std::uint32_t, std::string> unforgotten_;  // by slot, why: each reason is told once
   bool waiting_ = false;
   std::chrono::milliseconds pause_;
 };

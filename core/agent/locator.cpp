@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "identity/cgroup_path.hpp"
+#include "identity/membership.hpp"
 #include "identity/placement.hpp"
 
 namespace usher::agent {
@@ -66,6 +67,11 @@ Locator machine_locator(const std::filesystem::path& cgroup_root) {
             struct stat found{};
             const auto path = cgroup_root.string() + placement.cgroup_path;
             return ::stat(path.c_str(), &found) == 0 && found.st_ino == placement.cgroup_id;
+          },
+      .shares_mntns =
+          [](const identity::Placement& placement) {
+            return identity::mount_namespace_shared(placement.mntns, placement.cgroup_path,
+                                                    "/proc");
           },
       .now = [] { return static_cast<std::int64_t>(std::time(nullptr)); },
       .own_cgroup = own.empty() ? 0 : id_of(cgroup_root.string() + own),

@@ -21,6 +21,8 @@ struct Locator {
   std::function<Result<std::uint32_t>(int pid)> merged_of;
   // Is that very cgroup (path and id; the id alone where the path is empty) still there?
   std::function<bool(const identity::Placement&)> exists;
+  // Does anybody outside that cgroup live in its mount namespace? Slow: looks at every thread.
+  std::function<bool(const identity::Placement&)> shares_mntns;
   std::function<std::int64_t()> now;  // seconds since the epoch
   std::uint64_t own_cgroup = 0;       // the agent's; never enrolled
   std::string own_container;          // its id, where the agent runs in one

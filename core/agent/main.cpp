@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "adapter/library.hpp"
 #include "agent/agent.hpp"
 #include "agent/run_lock.hpp"
 
@@ -91,7 +92,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? 0 : kBadInput;
   }
-  auto [config, errors] = usher::agent::load_config(arguments.config);
+  // What runs an adapter, or says that it could, needs it; ending enforcement does not.
+  auto [config, errors] = usher::agent::load_config(
+      arguments.config, arguments.teardown
+                            ? usher::agent::AdapterPath()
+                            : usher::agent::AdapterPath(usher::adapter::library_path));
   if (!errors.empty()) {
     for (const auto& error : errors) {
       std::cerr << error << "\n";

@@ -45,7 +45,8 @@ PolicyStore::PolicyStore(Options options, Admit admit)
 PolicyStore::Found PolicyStore::read_directory() const {
   Found found;
   auto loaded = policy::load_directory(options_.directory);
-  for (const auto& warning : loaded.warnings) {
+  for (auto& warning : loaded.warnings) {
+    warning.warning = false;  // whoever shows it says that it is one
     found.warnings.push_back(warning.text());
   }
   for (const auto& error : loaded.errors) {

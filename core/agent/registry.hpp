@@ -18,7 +18,7 @@ namespace usher::agent {
 struct Entry {
   identity::Workload workload;
   ProfileHandle profile;
-  bool started = false;    // a poststart hook said so
+  bool started = false;    // its program runs: the kernel or a poststart hook said so
   bool attributed = true;  // false: found in the kernel without a record; who it is, is not known
   std::string problem;     // why it still runs under an older profile; empty = it does not
 };

@@ -6,8 +6,11 @@ namespace usher::agent {
 
 namespace {
 
-const char* state_word(const identity::Workload& workload) {
-  return workload.ended ? "ended" : workload.released ? "released" : "running";
+const char* state_word(const Entry& entry) {
+  return entry.workload.ended      ? "ended"
+         : entry.workload.released ? "released"
+         : entry.started           ? "running"
+                                   : "created";
 }
 
 void add_policies(const Entry& entry, v1::Workload& out) {
@@ -53,7 +56,7 @@ v1::Workload render(const Entry& entry) {
   out.set_mntns(workload.placement.mntns);
   out.set_profile(entry.profile->index);
   add_policies(entry, out);
-  out.set_state(state_word(workload));
+  out.set_state(state_word(entry));
   out.set_enrolled_at(workload.enrolled_at);
   return out;
 }

@@ -62,6 +62,12 @@ v1::Status Service::status() {
   out.set_arena_cells(USHER_ARENA_CELLS);
   out.set_adopted(p_.adopted);
   out.set_unenrolled(p_.unenrolled);
+  const auto gates = p_.enrolment.times();
+  out.set_gates(gates.gates);
+  out.set_gates_refused(gates.refused);
+  out.set_gate_p50_us(static_cast<std::uint64_t>(gates.p50.count()));
+  out.set_gate_p99_us(static_cast<std::uint64_t>(gates.p99.count()));
+  out.set_gate_longest_us(static_cast<std::uint64_t>(gates.longest.count()));
   return out;
 }
 

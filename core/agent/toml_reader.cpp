@@ -3,28 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/escape.hpp"
+#include "policy/near_name.hpp"
 
 namespace usher::agent {
 
 namespace {
-
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0U);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
 
 std::string join_quoted(const std::vector<std::string_view>& words) {
   std::string out;
@@ -36,51 +21,24 @@ std::string join_quoted(const std::vector<std::string_view>& words) {
 
 }  // namespace
 
-void TomlErrors::add(const toml::source_region& where, const std::string& message) {
-  errors_.push_back(
-      fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, message));
+void TomlErrors::add(const policy::Location& where, const std::string& message) {
+  errors_.push_back(fmt::format("{}:{}:{}: {}", where.file, where.line, where.column, message));
 }
 
-std::string_view type_name(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table:
-      return "a table";
-    case toml::node_type::array:
-      return "an array";
-    case toml::node_type::string:
-      return "a string";
-    case toml::node_type::integer:
-      return "an integer";
-    case toml::node_type::floating_point:
-      return "a number with a fraction";
-    case toml::node_type::boolean:
-      return "a boolean";
-    default:
-      return "a date or time";
-  }
+const policy::TomlEntry* TomlTable::find(std::string_view key) const {
+  const auto found = std::ranges::find(table_, key, &policy::TomlEntry::key);
+  return found == table_.end() ? nullptr : &*found;
 }
 
-std::string_view near_miss(std::string_view word, const std::vector<std::string_view>& known) {
-  std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const auto candidate : known) {
-    const auto d = distance(word, candidate);
-    if (d < best_distance) {
-      best = candidate;
-      best_distance = d;
-    }
-  }
-  return best;
-}
-
-const toml::node* TomlTable::node(std::string_view key) {
+const policy::TomlValue* TomlTable::node(std::string_view key) {
   known_.push_back(key);
-  return table_.get(key);
+  const auto* entry = find(key);
+  return entry == nullptr ? nullptr : &entry->value;
 }
 
 void TomlTable::error(std::string_view key, const std::string& message) {
-  const auto* found = table_.get(key);
-  errors_.add(found != nullptr ? found->source() : table_.source(),
+  const auto* found = find(key);
+  errors_.add(found != nullptr ? found->value.at : at_,
               fmt::format("{} {}: {}", name_, key, message));
 }
 
@@ -89,12 +47,12 @@ std::optional<std::string> TomlTable::text(std::string_view key) {
   if (found == nullptr) {
     return std::nullopt;
   }
-  const auto* value = found->as_string();
+  const auto* value = found->as<std::string>();
   if (value == nullptr) {
-    error(key, fmt::format("expected a string, found {}", type_name(*found)));
+    error(key, fmt::format("expected a string, found {}", found->type_name()));
     return std::nullopt;
   }
-  return value->get();
+  return *value;
 }
 
 std::optional<std::string> TomlTable::absolute_path(std::string_view key) {
@@ -110,7 +68,7 @@ std::optional<std::string> TomlTable::one_of(std::string_view key,
                                              std::vector<std::string_view> choices) {
   auto value = text(key);
   if (value && std::ranges::find(choices, std::string_view(*value)) == choices.end()) {
-    const auto near = near_miss(*value, choices);
+    const auto near = policy::nearest(*value, choices);
     error(key,
           fmt::format("expected one of {}, found \"{}\"{}", join_quoted(choices), escape(*value),
                       near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
@@ -124,12 +82,12 @@ std::optional<bool> TomlTable::boolean(std::string_view key) {
   if (found == nullptr) {
     return std::nullopt;
   }
-  const auto* value = found->as_boolean();
+  const auto* value = found->as<bool>();
   if (value == nullptr) {
-    error(key, fmt::format("expected true or false, found {}", type_name(*found)));
+    error(key, fmt::format("expected true or false, found {}", found->type_name()));
     return std::nullopt;
   }
-  return value->get();
+  return *value;
 }
 
 std::optional<std::int64_t> TomlTable::integer(std::string_view key, std::int64_t low,
@@ -138,27 +96,26 @@ std::optional<std::int64_t> TomlTable::integer(std::string_view key, std::int64_
   if (found == nullptr) {
     return std::nullopt;
   }
-  const auto* value = found->as_integer();
+  const auto* value = found->as<std::int64_t>();
   if (value == nullptr) {
-    error(key, fmt::format("expected an integer, found {}", type_name(*found)));
+    error(key, fmt::format("expected an integer, found {}", found->type_name()));
     return std::nullopt;
   }
-  if (value->get() < low || value->get() > high) {
-    error(key, fmt::format("expected {} to {}, found {}", low, high, value->get()));
+  if (*value < low || *value > high) {
+    error(key, fmt::format("expected {} to {}, found {}", low, high, *value));
     return std::nullopt;
   }
-  return value->get();
+  return *value;
 }
 
-void TomlTable::finish(const std::function<bool(std::string_view, const toml::node&)>& accept) {
-  for (const auto& [key, value] : table_) {
-    if (std::ranges::find(known_, key.str()) != known_.end() ||
-        (accept && accept(key.str(), value))) {
+void TomlTable::finish(const std::function<bool(const policy::TomlEntry&)>& accept) {
+  for (const auto& entry : table_) {
+    if (std::ranges::find(known_, entry.key) != known_.end() || (accept && accept(entry))) {
       continue;
     }
-    const auto near = near_miss(key.str(), known_);
-    errors_.add(key.source(),
-                fmt::format("unknown key \"{}\" in {}{}", escape(key.str()), name_,
+    const auto near = policy::nearest(entry.key, known_);
+    errors_.add(entry.at,
+                fmt::format("unknown key \"{}\" in {}{}", escape(entry.key), name_,
                             near.empty() ? fmt::format("; it knows {}", join_quoted(known_))
                                          : fmt::format("; did you mean \"{}\"?", near)));
   }

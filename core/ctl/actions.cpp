@@ -101,10 +101,10 @@ int reload(api::Client& client, const Terminal& terminal) {
     return answer->current() ? kOk : kFailed;
   }
   for (const auto& error : answer->errors()) {
-    terminal.err << escape(error) << '\n';
+    terminal.err << sentence(error) << '\n';
   }
   for (const auto& warning : answer->warnings()) {
-    terminal.err << "warning: " << escape(warning) << '\n';
+    terminal.err << "warning: " << sentence(warning) << '\n';
   }
   terminal.out << (answer->current() ? "the policy files are in force\n"
                                      : "the policy files have errors: what was in force stays\n");

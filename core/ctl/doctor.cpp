@@ -60,7 +60,7 @@ Diagnosis diagnose(const Sources& sources) {
   doctor::check_node(sources, out);
   doctor::check_runtimes(sources, out);
   doctor::check_capabilities(out);
-  doctor::check_traps(kernel, out);
+  doctor::check_traps(sources, kernel, out);
   return out;
 }
 

@@ -73,7 +73,7 @@ void check_kernel(const Sources& sources, const Kernel& kernel, Diagnosis& out);
 void check_node(const Sources& sources, Diagnosis& out);
 void check_runtimes(const Sources& sources, Diagnosis& out);
 void check_capabilities(Diagnosis& out);
-void check_traps(const Kernel& kernel, Diagnosis& out);
+void check_traps(const Sources& sources, const Kernel& kernel, Diagnosis& out);
 
 }  // namespace doctor
 }  // namespace usher::ctl

@@ -1,6 +1,9 @@
 // What the backend can carry out, and how each known trap of the kernel is met on this node.
 #include <fmt/format.h>
 
+#include <cstdlib>
+
+#include "base/file.hpp"
 #include "ctl/doctor.hpp"
 #include "policy/compile.hpp"
 
@@ -36,6 +39,55 @@ void preemption_traps(const Kernel& kernel, Diagnosis& out) {
             : "scratch lies in task storage, not in per-CPU buffers");
 }
 
+// A number under /proc/sys; nothing where this kernel has no such switch.
+std::optional<long> sysctl(const Sources& sources, const char* name) {
+  const auto text = read_file(sources.root / "proc/sys" / name, 64);
+  char* end = nullptr;
+  const long value = text ? std::strtol(text->c_str(), &end, 10) : 0;
+  return text && end != text->c_str() ? std::optional(value) : std::nullopt;
+}
+
+void io_uring_trap(const Sources& sources, Diagnosis& out) {
+  const auto disabled = sysctl(sources, "kernel/io_uring_disabled");
+  trap(out, "io-uring", State::ok,
+       std::string("io_uring workers inherit the identity like forks do; ") +
+           (!disabled        ? "this kernel has no switch against io_uring"
+            : *disabled == 0 ? "io_uring is there for everybody (kernel.io_uring_disabled = 0)"
+            : *disabled == 1 ? "io_uring is for privileged processes only"
+                             : "io_uring is switched off"));
+}
+
+// The tracepoint backend knows who asks for a socket by a table of thread ids.
+void thread_table_trap(const Sources& sources, Diagnosis& out) {
+  constexpr long kTableEntries = 65536;  // `tids` in bpf/maps.bpf.h
+  const auto most = sysctl(sources, "kernel/pid_max");
+  const bool fits = most && *most <= kTableEntries;
+  trap(out, "thread-table", fits ? State::ok : State::note,
+       fmt::format("the table of workloads' threads holds {}; kernel.pid_max is {}", kTableEntries,
+                   most ? std::to_string(*most) : "not known"),
+       fits ? ""
+            : fmt::format("keep the workloads below {} threads (kubelet: podPidsLimit): "
+                          "sockets of those beyond are not judged",
+                          kTableEntries));
+}
+
+void user_namespace_trap(const Sources& sources, bool lsm, Diagnosis& out) {
+  const auto most = sysctl(sources, "user/max_user_namespaces");
+  const auto clone = sysctl(sources, "kernel/unprivileged_userns_clone");  // Debian's switch
+  if ((most && *most == 0) || (clone && *clone == 0)) {
+    trap(out, "user-namespaces", State::ok, "unprivileged processes cannot make user namespaces");
+  } else if (lsm) {
+    trap(out, "user-namespaces", State::ok,
+         "workloads can make user namespaces; what they mount there takes no rule off a file");
+  } else {
+    trap(
+        out, "user-namespaces", State::warning,
+        "workloads can make user namespaces and mount over an allowed directory there, which gives "
+        "any file an allowed name",
+        "sysctl user.max_user_namespaces=0 where nothing needs them, or a kernel with BPF LSM");
+  }
+}
+
 }  // namespace
 
 void check_capabilities(Diagnosis& out) {
@@ -59,12 +111,13 @@ void check_capabilities(Diagnosis& out) {
   capability(out, "from-sockets", can.socket_from, "the same for connect and bind");
 }
 
-void check_traps(const Kernel& kernel, Diagnosis& out) {
+void check_traps(const Sources& sources, const Kernel& kernel, Diagnosis& out) {
   if (out.backend == "none") {
     return;
   }
   const bool lsm = out.backend == "lsm";
-  trap(out, "io-uring", State::ok, "io_uring workers inherit the identity like forks do");
+  io_uring_trap(sources, out);
+  user_namespace_trap(sources, lsm, out);
   trap(out, "threads", State::ok,
        kernel.at_least(6, 12) ? "threads inherit; those that ran before are tagged by the iterator"
                               : "threads inherit; this kernel has no thread pidfds, so those that "
@@ -74,14 +127,17 @@ void check_traps(const Kernel& kernel, Diagnosis& out) {
            : "a fork whose identity cannot be stored is remembered in a preallocated table");
   preemption_traps(kernel, out);
   if (!lsm) {
-    trap(out, "files", State::warning, "files are not judged: only what is executed is named");
+    thread_table_trap(sources, out);
+    trap(out, "files", State::warning, "files are not judged: only what is executed is named",
+         "rules on read and write need a kernel with BPF LSM");
     trap(out, "hard-links", State::warning,
          "a hard link of a denied program is judged by the name that was run",
          "use an allow-list of programs, or a kernel with BPF LSM");
     trap(out, "scripts", State::warning,
-         "of a script only the interpreter and the requested name are judged");
-    trap(out, "loader", State::warning,
-         "a program started through ld.so is seen as ld.so: deny it where exec is ruled");
+         "of a script only the interpreter and the requested name are judged",
+         "deny the interpreter, or allow by a list of programs");
+    trap(out, "loader", State::warning, "a program started through ld.so is seen as ld.so",
+         "deny \"*/ld-linux-x86-64.so.2\" and \"*/ld-musl-x86_64.so.1\" where exec is ruled");
     trap(out, "kill-not-deny", State::note,
          "a denied exec dies by SIGKILL instead of failing with EPERM");
     return;

@@ -80,6 +80,12 @@ int show_status(api::Client& client, const Terminal& terminal) {
   out << fmt::format("{} workloads ({} adopted), {} policies, {} profiles, arena {}/{} cells\n",
                      status.workloads(), status.adopted(), status.policies(), status.profiles(),
                      status.arena_cells_used(), status.arena_cells());
+  if (status.gates() != 0) {
+    out << fmt::format(
+        "{} gates answered, {} refused; lately {} µs at p50, {} at p99, {} longest\n",
+        status.gates(), status.gates_refused(), status.gate_p50_us(), status.gate_p99_us(),
+        status.gate_longest_us());
+  }
   std::string counters;
   for (const auto& [name, value] : std::map(status.counters().begin(), status.counters().end())) {
     if (value != 0) {
@@ -95,10 +101,10 @@ int show_status(api::Client& client, const Terminal& terminal) {
         << '\n';
   }
   for (const auto& error : status.policy_errors()) {
-    out << "  " << escape(error) << '\n';
+    out << "  " << sentence(error) << '\n';
   }
   for (const auto& warning : status.warnings()) {
-    out << terminal.paint(Colour::yellow, "warning: ") << escape(warning) << '\n';
+    out << terminal.paint(Colour::yellow, "warning: ") << sentence(warning) << '\n';
   }
   return kOk;
 }
@@ -149,7 +155,7 @@ int show_policies(api::Client& client, const Terminal& terminal) {
     table.add({escape(policy.name()), mode, std::to_string(policy.rules()),
                std::to_string(policy.workloads()),
                Cell(escape(policy.state()), colour_of_state(policy.state())), escape(policy.file()),
-               escape(policy.error())});
+               sentence(policy.error())});
   }
   table.print(terminal);
   return kOk;
@@ -180,7 +186,7 @@ int show_adapters(api::Client& client, const Terminal& terminal) {
                                 : adapter.reason();
     const auto broken = broken_rules(adapter);
     table.add({escape(adapter.name()), escape(adapter.version()),
-               Cell(escape(state), colour_of_state(state)), joined(adapter.runtimes()), escape(why),
+               Cell(escape(state), colour_of_state(state)), joined(adapter.runtimes()), sentence(why),
                std::to_string(count_of(adapter, "events")),
                Cell(broken, broken == "-" ? Colour::none : Colour::red), escape(adapter.path())});
   }

@@ -4,6 +4,7 @@
 
 #include "adapter/installer.hpp"
 #include "base/escape.hpp"
+#include "ctl/runtime_config.hpp"
 #include "ctl/show.hpp"
 
 namespace usher::ctl {
@@ -26,19 +27,19 @@ const char* name_of(adapter::InstallStep::Kind kind) {
   return "";
 }
 
-adapter::InstallReport carry_out(const adapter::Installer& installer,
-                                 const RuntimeRequest& request) {
-  switch (request.action) {
+adapter::InstallReport carry_out(const adapter::Installer& installer, RuntimeAction action,
+                                 const adapter::Config& settings) {
+  switch (action) {
     case RuntimeAction::install:
-      return installer.install(request.settings);
+      return installer.install(settings);
     case RuntimeAction::verify:
-      return installer.verify(request.settings);
+      return installer.verify(settings);
     case RuntimeAction::uninstall:
-      return installer.uninstall(request.settings);
+      return installer.uninstall(settings);
     case RuntimeAction::plan:
       break;
   }
-  return installer.plan(request.settings);
+  return installer.plan(settings);
 }
 
 void print_json(const adapter::Installer& installer, const adapter::InstallReport& report,
@@ -83,7 +84,13 @@ int run_runtime(const RuntimeRequest& request, const Terminal& terminal) {
   if (!installer) {
     return terminal.fail(kUsage, escape(installer.error().message));
   }
-  const auto report = carry_out(*installer, request);
+  const auto config = configured(request.config, installer->name());
+  if (!config) {
+    return terminal.fail(kUsage, config.error().message);
+  }
+  adapter::Config settings = request.settings;
+  settings.insert(config->begin(), config->end());
+  const auto report = carry_out(*installer, request.action, settings);
   if (terminal.json) {
     print_json(*installer, report, terminal);
     return report.ok ? kOk : kFailed;

@@ -18,7 +18,8 @@ struct RuntimeRequest {
   std::string adapter;  // a name in `directory`, or the path of an .so
   std::filesystem::path directory;
   bool trust_any_owner = false;
-  adapter::Config settings;  // only what was given on the command line
+  std::string config;        // the node's configuration; empty: none is read
+  adapter::Config settings;  // only what was given on the command line: it goes before `config`
 };
 
 // kOk; kFailed when the adapter says no (verify: something is not as install leaves it); kUsage

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ctl/runtime.hpp"
+#include "ctl/runtime_config.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -15,10 +16,11 @@ struct Options {
   std::string adapter;
   std::string directory = "/usr/lib/usher/adapters";
   bool trust_any_owner = false;
+  std::string config = kNodeConfig;
   std::string root;
   std::string hooks_dir;
   std::string hook_source;
-  std::string hook_path;
+  std::string hook_dir;
   std::string hook_socket;
   std::string runtime;
   std::string fail;
@@ -36,7 +38,7 @@ struct Options {
     set("root", root);
     set("hooks_dir", hooks_dir);
     set("hook_source", hook_source);
-    set("hook_path", hook_path);
+    set("hook_dir", hook_dir);
     set("socket", hook_socket);
     set("runtime", runtime);
     set("fail", fail);
@@ -65,10 +67,15 @@ void add_options(CLI::App& sub, Options& options) {
       ->capture_default_str();
   sub.add_flag("--trust-any-owner", options.trust_any_owner,
                "Load an adapter that root does not own");
+  sub.add_option("--config", options.config,
+                 "The node's configuration: its table [adapters.NAME] holds for what is not given "
+                 "here; \"\" reads none")
+      ->capture_default_str();
   sub.add_option("--root", options.root, "The node's root directory, seen from here");
   sub.add_option("--hooks-dir", options.hooks_dir, "Where the runtime looks for hooks");
   sub.add_option("--hook-source", options.hook_source, "The usher-hook to install");
-  sub.add_option("--hook-path", options.hook_path, "Where it is to lie on the node");
+  sub.add_option("--hook-dir", options.hook_dir,
+                 "The node's directory for it; it lies there as usher-hook-VERSION");
   sub.add_option("--hook-socket", options.hook_socket, "The agent's hook socket");
   sub.add_option("--hook-timeout", options.hook_timeout,
                  "How long the hook waits for the agent, in milliseconds")
@@ -102,6 +109,7 @@ void add_runtime_commands(CLI::App& app, std::function<int(const Terminal&)>& co
                             .adapter = options->adapter,
                             .directory = options->directory,
                             .trust_any_owner = options->trust_any_owner,
+                            .config = options->config,
                             .settings = options->settings()},
                            terminal);
       };

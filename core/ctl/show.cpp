@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -55,6 +56,16 @@ std::string object_of(const v1::Event& event) {
 
 }  // namespace
 
+std::string sentence(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at <= text.size();) {
+    const auto end = std::min(text.find('\\', at), text.size());
+    out += (at == 0 ? "" : "\\") + escape(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
 std::string short_id(const std::string& id) {
   return escape(id.substr(0, 12));
 }
@@ -107,6 +118,11 @@ Json to_json(const v1::Status& status) {
           {"warnings", list(status.warnings())},
           {"arena_cells_used", status.arena_cells_used()},
           {"arena_cells", status.arena_cells()},
+          {"gates", status.gates()},
+          {"gates_refused", status.gates_refused()},
+          {"gate_p50_us", status.gate_p50_us()},
+          {"gate_p99_us", status.gate_p99_us()},
+          {"gate_longest_us", status.gate_longest_us()},
           {"counters", std::move(counters)}};
 }
 
@@ -199,7 +215,7 @@ Json to_json(const v1::Event& event) {
           {"arguments", list(event.arguments())},
           {"suppressed", event.suppressed()},
           {"flags", list(event.flags())},
-          {"message", escape(event.message())}};
+          {"message", sentence(event.message())}};
 }
 
 std::string event_line(const v1::Event& event, const Terminal& terminal) {
@@ -233,7 +249,7 @@ std::string event_line(const v1::Event& event, const Terminal& terminal) {
     line += fmt::format("  pid {} ({})", event.pid(), escape(event.program()));
   }
   if (!event.message().empty()) {
-    line += "  " + escape(event.message());
+    line += "  " + sentence(event.message());
   }
   if (event.suppressed() != 0) {
     line += terminal.paint(Colour::yellow, fmt::format("  +{} suppressed", event.suppressed()));

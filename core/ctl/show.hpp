@@ -25,6 +25,9 @@ std::string workload_name(const v1::Workload& workload);
 std::string workload_name(const v1::Event& event);
 // The first twelve characters of a container id.
 std::string short_id(const std::string& id);
+// A sentence of the agent's, in which it has escaped what came from containers already: only what
+// would act on a terminal is escaped.
+std::string sentence(std::string_view text);
 // "2026-01-31 12:00:00", the machine's time zone; "-" for 0.
 std::string local_time(std::int64_t seconds);
 Colour colour_of_verdict(const std::string& verdict);

@@ -84,6 +84,8 @@ class Enforcer {
   // The cgroup is gone: new tasks cannot be armed by it. The slot stays, and so does the mount
   // namespace's entry: tasks that moved out of the cgroup may live in it. Idempotent.
   virtual Result<> end(std::uint32_t slot) = 0;
+  // Its mount namespace is gone and the number is another's by now: only its cgroup arms from here.
+  virtual Result<> leave_mntns(std::uint32_t slot) = 0;
   // Nobody carries it (holders() says so, after end()): the slot may be reused.
   virtual Result<> forget(std::uint32_t slot) = 0;
   virtual std::vector<EnrolledSlot> enrolled() const = 0;

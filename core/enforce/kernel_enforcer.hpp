@@ -67,6 +67,7 @@ class KernelEnforcer final : public Enforcer {
   std::uint32_t incarnation(std::uint32_t slot) const override;
   Result<> release(std::uint32_t slot) override { return workloads_.release(slot); }
   Result<> end(std::uint32_t slot) override { return workloads_.end(slot); }
+  Result<> leave_mntns(std::uint32_t slot) override { return workloads_.leave_mntns(slot); }
   Result<> forget(std::uint32_t slot) override { return workloads_.forget(slot); }
   std::vector<EnrolledSlot> enrolled() const override { return workloads_.enrolled(); }
 

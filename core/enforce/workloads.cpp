@@ -189,11 +189,18 @@ Result<> Workloads::end(std::uint32_t slot) {
                                      "cgroup");
 }
 
+Result<> Workloads::leave_mntns(std::uint32_t slot) {
+  if (auto ok = require_live(slot); !ok) {
+    return ok;
+  }
+  return remove_entry<std::uint32_t>(memory_.mntns_fd, memory_.slots[slot].mntns, slot,
+                                     "mount namespace");
+}
+
 Result<> Workloads::forget(std::uint32_t slot) {
   auto done = end(slot);
   if (done) {
-    done = remove_entry<std::uint32_t>(memory_.mntns_fd, memory_.slots[slot].mntns, slot,
-                                       "mount namespace");
+    done = leave_mntns(slot);
   }
   if (done) {
     const std::uint32_t profile = memory_.slots[slot].profile;

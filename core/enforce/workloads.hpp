@@ -31,6 +31,7 @@ class Workloads {
   std::uint32_t incarnation(std::uint32_t slot) const;
   Result<> release(std::uint32_t slot);
   Result<> end(std::uint32_t slot);
+  Result<> leave_mntns(std::uint32_t slot);
   Result<> forget(std::uint32_t slot);
 
   bool live(std::uint32_t slot) const;

@@ -10,20 +10,24 @@
 
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "identity/cgroup_path.hpp"
 
 namespace usher::identity {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 constexpr std::size_t kMaxCgroups = 4096;
 constexpr int kMaxGenerations = 4096;
 
-std::uint64_t pid_namespace(const std::filesystem::path& proc, const std::string& pid) {
+std::uint64_t pid_namespace(const fs::path& proc, const std::string& pid) {
   struct stat info{};
   return ::stat((proc / pid / "ns/pid").c_str(), &info) == 0 ? info.st_ino : 0;
 }
 
 // Field 4 of /proc/PID/stat; the name in field 2 may hold anything, also ')'.
-std::optional<int> parent_of(const std::filesystem::path& proc, int pid) {
+std::optional<int> parent_of(const fs::path& proc, int pid) {
   const auto stat = read_file(proc / std::to_string(pid) / "stat", 1U << 16);
   if (!stat) {
     return std::nullopt;
@@ -41,15 +45,15 @@ std::optional<int> parent_of(const std::filesystem::path& proc, int pid) {
 
 class Membership {
  public:
-  Membership(int pid, const std::filesystem::path& proc)
+  Membership(int pid, const fs::path& proc)
       : pid_(pid), proc_(proc), namespace_(pid_namespace(proc, std::to_string(pid))) {
     if (namespace_ == pid_namespace(proc, "self")) {
       namespace_ = 0;  // the host's tells nothing
     }
   }
 
-  Result<> check(const std::filesystem::path& cgroup) {
-    std::vector<std::filesystem::path> todo{cgroup};
+  Result<> check(const fs::path& cgroup) {
+    std::vector<fs::path> todo{cgroup};
     for (std::size_t seen = 0; !todo.empty(); ++seen) {
       if (seen == kMaxCgroups) {
         return fail("its cgroup " + escape(cgroup.string()) + " has more than " +
@@ -61,7 +65,7 @@ class Membership {
         return good;
       }
       std::error_code ignored;  // a cgroup that goes away while it is read holds nobody
-      for (std::filesystem::directory_iterator it(directory, ignored), end; !ignored && it != end;
+      for (fs::directory_iterator it(directory, ignored), end; !ignored && it != end;
            it.increment(ignored)) {
         if (it->is_directory(ignored) && !it->is_symlink(ignored)) {
           todo.push_back(it->path());
@@ -72,7 +76,7 @@ class Membership {
   }
 
  private:
-  Result<> check_one(const std::filesystem::path& cgroup) {
+  Result<> check_one(const fs::path& cgroup) {
     auto list = read_file(cgroup / "cgroup.procs");
     if (!list) {
       return list.error().code == ENOENT || list.error().code == ENODEV
@@ -124,15 +128,47 @@ class Membership {
   }
 
   int pid_;
-  const std::filesystem::path& proc_;
+  const fs::path& proc_;
   std::uint64_t namespace_;
 };
 
 }  // namespace
 
-Result<> owns_cgroup(int pid, const std::filesystem::path& cgroup,
-                     const std::filesystem::path& proc) {
+Result<> owns_cgroup(int pid, const fs::path& cgroup, const fs::path& proc) {
   return Membership(pid, proc).check(cgroup);
+}
+
+bool mount_namespace_shared(std::uint32_t mntns, std::string_view cgroup, const fs::path& proc) {
+  const auto below = [&](const std::string& path) {
+    return path == cgroup ||
+           (path.starts_with(cgroup) && path.size() > cgroup.size() && path[cgroup.size()] == '/');
+  };
+  const auto lives_there = [&](const fs::path& thread) {
+    struct stat info{};
+    // A thread that is ending has left its namespaces.
+    if (::stat((thread / "ns/mnt").c_str(), &info) != 0 || info.st_ino != mntns) {
+      return false;
+    }
+    const auto text = read_file(thread / "cgroup");
+    const auto path = text ? unified_path(*text) : std::unexpected(text.error());
+    return !path || !below(*path);
+  };
+  std::error_code ignored;  // what goes away while it is read lives nowhere
+  for (fs::directory_iterator process(proc, ignored), end; !ignored && process != end;
+       process.increment(ignored)) {
+    const auto name = process->path().filename().native();
+    if (name.find_first_not_of("0123456789") != std::string::npos) {
+      continue;
+    }
+    std::error_code gone;
+    for (fs::directory_iterator thread(process->path() / "task", gone); !gone && thread != end;
+         thread.increment(gone)) {
+      if (lives_there(thread->path())) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 }  // namespace usher::identity

@@ -65,7 +65,7 @@ TomlValue convert(const toml::node& node, const std::string& file) {
       break;
     }
     case toml::node_type::floating_point:
-      out.value = TomlOther{"a floating-point number"};
+      out.value = node.as_floating_point()->get();
       break;
     default:
       out.value = TomlOther{"a date or time"};
@@ -76,8 +76,8 @@ TomlValue convert(const toml::node& node, const std::string& file) {
 }  // namespace
 
 std::string_view TomlValue::type_name() const {
-  constexpr std::array<std::string_view, 6> kNames = {"",          "a string", "an integer",
-                                                      "a boolean", "a list",   "a table"};
+  constexpr std::array<std::string_view, 7> kNames = {
+      "", "a string", "an integer", "a boolean", "a list", "a table", "a floating-point number"};
   const auto* other = as<TomlOther>();
   return other != nullptr ? other->type : kNames[value.index()];
 }

@@ -17,13 +17,13 @@ struct TomlEntry;
 struct TomlValue;
 using TomlTable = std::vector<TomlEntry>;
 using TomlArray = std::vector<TomlValue>;
-struct TomlOther {  // floats, dates, times: no key of ours takes one
+struct TomlOther {  // dates, times: no key of ours takes one
   std::string_view type;
 };
 
 struct TomlValue {
   Location at;
-  std::variant<TomlOther, std::string, std::int64_t, bool, TomlArray, TomlTable> value;
+  std::variant<TomlOther, std::string, std::int64_t, bool, TomlArray, TomlTable, double> value;
 
   template <class T>
   const T* as() const {

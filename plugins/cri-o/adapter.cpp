@@ -1,10 +1,15 @@
 // cri-o.so: containers of CRI-O and podman, whose OCI hooks come from a hooks directory.
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <utility>
 
-#include "cri-o/hook_json.hpp"
 #include "cri-o/identify.hpp"
 #include "cri-o/installer.hpp"
+#include "cri-o/keeper.hpp"
+#include "cri-o/pod_records.hpp"
+#include "cri-o/settings.hpp"
+#include "cri-o/standing.hpp"
 #include "usher/plugin.hpp"
 
 namespace usher::cri_o {
@@ -24,7 +29,7 @@ class Adapter {
   static constexpr usher_string kRuntimes[] = {{USHER_LITERAL("cri-o")}, {USHER_LITERAL("podman")}};
 
   static void probe(const plugin::Settings& settings) {
-    settings.allow_only({"root"});
+    check_keys(settings);
     const fs::path root = settings.text("root", "/");
     std::string looked_for;
     for (const char* trace : kTraces) {
@@ -38,14 +43,36 @@ class Adapter {
     throw plugin::Absent("neither CRI-O nor podman is here: there is none of " + looked_for);
   }
 
-  Adapter(plugin::Host host, const plugin::Settings& settings) : host_(host) {
-    settings.allow_only({"root"});
+  Adapter(plugin::Host host, const plugin::Settings& settings)
+      : standing_(host), records_(host, settings, [this](auto health, const std::string& sentence) {
+          standing_.records(health, sentence);
+        }) {
+    if (auto options = HookOptions::from(settings); options.install) {
+      keeper_.emplace(host, std::move(options), [this](auto health, const std::string& sentence) {
+        standing_.hook(health, sentence);
+      });
+    }
   }
 
-  void start() { host_.set_health(USHER_HEALTHY, "asked by the OCI hook, container by container"); }
+  void start() {
+    records_.start();
+    if (keeper_) {
+      keeper_->start();
+    }
+  }
+  void stop(plugin::Done stopped) {
+    if (keeper_) {
+      keeper_->stop();
+    }
+    records_.stop(std::move(stopped));
+  }
 
   void identify(const plugin::OciState& state, plugin::Answer answer) {
-    answer.is(state.runtime == kPodman ? identify_podman(state) : identify_cri_o(state));
+    if (state.runtime == kPodman) {
+      answer.is(identify_podman(state));
+    } else {
+      records_.answer(identify_cri_o(state), std::move(answer));
+    }
   }
 
   static void plan(const plugin::Settings& settings, plugin::Report& report) {
@@ -62,7 +89,9 @@ class Adapter {
   }
 
  private:
-  plugin::Host host_;
+  Standing standing_;
+  PodRecords records_;
+  std::optional<Keeper> keeper_;  // where install = true
 };
 
 }  // namespace

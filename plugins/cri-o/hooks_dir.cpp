@@ -7,6 +7,7 @@
 
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "cri-o/identify.hpp"
 
 namespace usher::cri_o {
 namespace {
@@ -62,14 +63,17 @@ Result<std::optional<Dirs>> hooks_dir_in(const fs::path& file, std::string_view 
   return dirs;
 }
 
-Result<Dirs> merged(const fs::path& root, const std::vector<const char*>& places,
-                    std::string_view table, Dirs dirs) {
+Result<Dirs> merged(const Node& node, const std::vector<const char*>& places,
+                    std::string_view table, std::string_view suffix, Dirs dirs) {
   for (const char* place : places) {
-    const auto files = files_at(under(root, place));
+    const auto files = files_at(node.follow(place));
     if (!files) {
       return std::unexpected(files.error());
     }
     for (const auto& file : *files) {
+      if (!file.native().ends_with(suffix)) {
+        continue;
+      }
       auto found = hooks_dir_in(file, table);
       if (!found) {
         return fail_in("cannot find the hooks directories", std::move(found.error()));
@@ -84,20 +88,27 @@ Result<Dirs> merged(const fs::path& root, const std::vector<const char*>& places
 
 }  // namespace
 
-fs::path under(const fs::path& root, const fs::path& path) {
-  return root / path.relative_path();
-}
-
-Result<Dirs> cri_o_hooks_dirs(const fs::path& root) {
-  return merged(root, {"/etc/crio/crio.conf", "/etc/crio/crio.conf.d"}, "crio.runtime",
+Result<Dirs> cri_o_hooks_dirs(const Node& node) {
+  return merged(node, {"/etc/crio/crio.conf", "/etc/crio/crio.conf.d"}, "crio.runtime", "",
                 {"/usr/share/containers/oci/hooks.d"});
 }
 
-Result<Dirs> podman_hooks_dirs(const fs::path& root) {
-  return merged(root,
+Result<Dirs> podman_hooks_dirs(const Node& node) {
+  return merged(node,
                 {"/usr/share/containers/containers.conf", "/etc/containers/containers.conf",
                  "/etc/containers/containers.conf.d"},
-                "engine", {"/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d"});
+                "engine", ".conf",
+                {"/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d"});
+}
+
+Result<Dirs> hooks_dirs(const Node& node, const std::string& runtime) {
+  return runtime == kPodman ? podman_hooks_dirs(node) : cri_o_hooks_dirs(node);
+}
+
+std::vector<std::string> config_directories(const std::string& runtime) {
+  return runtime == kPodman
+             ? Dirs{"/usr/share/containers", "/etc/containers", "/etc/containers/containers.conf.d"}
+             : Dirs{"/etc/crio", "/etc/crio/crio.conf.d"};
 }
 
 }  // namespace usher::cri_o

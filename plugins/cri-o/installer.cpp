@@ -1,17 +1,22 @@
 #include "cri-o/installer.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <tuple>
 
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "cri-o/diff.hpp"
+#include "cri-o/hook_json.hpp"
 #include "cri-o/hooks_dir.hpp"
 #include "cri-o/identify.hpp"
+#include "cri-o/node.hpp"
+#include "cri-o/places.hpp"
+#include "cri-o/program.hpp"
+#include "cri-o/schema.hpp"
 
 namespace usher::cri_o {
 namespace {
@@ -20,173 +25,146 @@ namespace fs = std::filesystem;
 using plugin::Failure;
 using plugin::Report;
 
-constexpr std::size_t kMaxBinary = 64U << 20;
-
-template <class T>
-T or_throw(Result<T> result) {
-  if (!result) {
-    throw Failure(result.error().message, USHER_FAILED, result.error().code);
-  }
-  if constexpr (!std::is_void_v<T>) {
-    return std::move(*result);
-  }
-}
-
-// Absent is an answer; any other failure to read throws.
-std::optional<std::string> content_of(const fs::path& path, std::size_t limit) {
-  auto content = read_file(path, limit);
-  if (!content && content.error().code == ENOENT) {
-    return std::nullopt;
-  }
-  return or_throw(std::move(content));
-}
-
-// The node's directory for our files, and all that its runtime reads.
-struct Places {
-  std::vector<std::string> all;
-  std::string ours;
-};
-
-Places places_of(const HookOptions& options) {
-  Places places;
-  places.all = or_throw(options.runtime == kPodman ? podman_hooks_dirs(options.root)
-                                                   : cri_o_hooks_dirs(options.root));
-  if (!options.hooks_dir.empty()) {
-    places.ours = options.hooks_dir;
-    return places;
-  }
-  if (places.all.empty()) {
-    throw Failure("the configuration of " + options.runtime +
-                  " has an empty hooks_dir: it reads no hooks; name a directory there, or give "
-                  "the setting hooks_dir");
-  }
-  // The last one that is there: a directory that is made now is not read before a restart, and on
-  // equal file names the later directory wins.
-  places.ours = places.all.back();
-  for (const auto& dir : places.all) {
-    if (fs::is_directory(under(options.root, dir))) {
-      places.ours = dir;
-    }
-  }
-  return places;
-}
-
 class Run {
  public:
   Run(const HookOptions& options, Report& report, bool apply)
-      : options_(options), report_(report), apply_(apply), places_(places_of(options)) {}
+      : options_(options),
+        report_(report),
+        apply_(apply),
+        node_(options.root),
+        places_(places_of(node_, options)) {}
 
   void install() {
-    put_binary();
-    const fs::path dir = under(options_.root, places_.ours);
-    const bool is_new = !fs::is_directory(dir);
-    if (apply_ && is_new) {
-      std::error_code error;
-      fs::create_directories(dir, error);
-      if (error) {
-        throw Failure("cannot create " + places_.ours + ": " + error.message());
-      }
+    const std::string source = source_program();
+    const std::string program = program_path(options_, version_);
+    const bool is_new = !node_.is_directory(places_.ours);
+    Fd lock;
+    if (apply_) {
+      or_throw(node_.make_directories(options_.hook_dir));
+      lock = or_throw(node_.lock(options_.hook_dir));
+      or_throw(node_.make_directories(places_.ours));
+      or_throw(node_.remove_leftovers(options_.hook_dir, "usher-hook-"));
+      or_throw(node_.remove_leftovers(places_.ours, "usher-" + options_.runtime + "-"));
     }
-    for (const auto& file : hook_files(options_)) {
-      put_file(file);
+    put_program(program, source);
+    for (const auto& file : hook_files(options_, program)) {
+      put_file(file, program);
     }
-    say_what_people_must_do(is_new);
-  }
-
-  void verify() {
-    verify_binary();
-    for (const auto& file : hook_files(options_)) {
-      const fs::path path = fs::path(places_.ours) / file.name;
-      const auto now = content_of(under(options_.root, path), 1U << 20);
-      if (!now) {
-        report_.problem(path.string() + " is missing; " + mend());
-      } else if (*now != file.content) {
-        report_.step(USHER_STEP_REPLACE, path.string(), "is not as these settings make it",
-                     unified_diff(*now, file.content, path.string()));
-        report_.problem(path.string() + " is not as these settings make it; " + mend());
-      } else {
-        report_.step(USHER_STEP_KEEP, path.string(), "is as it should be");
-      }
-      verify_not_shadowed(file.name);
-    }
-    if (std::ranges::find(places_.all, places_.ours) == places_.all.end()) {
-      report_.problem(places_.ours + " is not among the hooks directories of " + options_.runtime +
-                      "'s configuration; add it to hooks_dir and restart it");
-    }
+    prune(program);
+    say_what_people_must_do(is_new, program);
   }
 
   void uninstall() {
-    for (const auto& file : hook_files(options_)) {
-      for (const auto& dir : every_dir()) {
-        remove(fs::path(dir) / file.name, "the runtime calls the hook no more");
+    Fd lock;
+    if (node_.is_directory(options_.hook_dir)) {
+      lock = or_throw(node_.lock(options_.hook_dir));
+      or_throw(node_.remove_leftovers(options_.hook_dir, "usher-hook-"));
+    }
+    auto names = hook_file_names(options_.runtime);
+    std::ranges::reverse(names);
+    for (const auto& name : names) {
+      for (const auto& dir : places_.every()) {
+        remove(fs::path(dir) / name, "the runtime calls the hook no more");
       }
     }
-    if (const auto user = other_user(); !user.empty()) {
-      report_.step(USHER_STEP_KEEP, options_.hook_path, "is used by " + user);
-    } else if (options_.hook_path != options_.hook_source) {
-      remove(options_.hook_path, "nothing uses it any more");
+    for (const auto& dir : places_.every()) {
+      or_throw(node_.remove_leftovers(dir, "usher-" + options_.runtime + "-"));
+    }
+    for (const auto& program : installed_programs(node_, options_)) {
+      remove_unless_used(program);
     }
   }
 
  private:
-  std::string mend() const {
-    return "run: usherctl runtime install cri-o, with the options of this runtime";
-  }
-
-  std::vector<std::string> every_dir() const {
-    auto dirs = places_.all;
-    if (std::ranges::find(dirs, places_.ours) == dirs.end()) {
-      dirs.push_back(places_.ours);
-    }
-    return dirs;
-  }
-
-  void put_binary() {
-    if (options_.hook_path == options_.hook_source) {
-      verify_binary();
-      return;
-    }
-    auto source = read_file(options_.hook_source, kMaxBinary);
-    if (!source) {
-      throw Failure(source.error().message +
-                    "; the setting hook_source names the usher-hook to install");
-    }
-    const fs::path to = under(options_.root, options_.hook_path);
-    const auto now = content_of(to, kMaxBinary);
-    if (now == *source && ::access(to.c_str(), X_OK) == 0) {
-      report_.step(USHER_STEP_KEEP, options_.hook_path, "is the hook's program already");
-      return;
-    }
-    if (apply_) {
-      std::error_code error;
-      fs::create_directories(to.parent_path(), error);
-      if (error) {
-        throw Failure("cannot create " + to.parent_path().string() + ": " + error.message());
+  std::string source_program() {
+    auto version = version_of(options_.hook_source);
+    auto source = read_file(options_.hook_source, kMaxProgram);
+    for (const auto* wrong :
+         {source ? nullptr : &source.error(), version ? nullptr : &version.error()}) {
+      if (wrong != nullptr) {
+        throw Failure(wrong->message + "; the setting hook_source names the usher-hook to install",
+                      USHER_FAILED, wrong->code);
       }
-      or_throw(write_file(to, *source, 0755));
     }
-    report_.step(now ? USHER_STEP_REPLACE : USHER_STEP_CREATE, options_.hook_path,
-                 "the hook's program, from " + options_.hook_source);
+    version_ = *version;
+    return std::move(*source);
   }
 
-  void put_file(const HookFile& file) {
-    const fs::path path = fs::path(places_.ours) / file.name;
-    const fs::path to = under(options_.root, path);
-    const auto now = content_of(to, 1U << 20);
-    if (now == file.content) {
-      report_.step(USHER_STEP_KEEP, path.string(), "is as it should be already");
+  void put_program(const std::string& path, const std::string& source) {
+    const auto now = or_throw(node_.read(path, kMaxProgram));
+    if (now == source && ::access(node_.follow(path).c_str(), X_OK) == 0) {
+      report_.step(USHER_STEP_KEEP, path, "is the hook's program already");
       return;
     }
-    if (apply_) {
-      or_throw(write_file(to, file.content, 0644));
-    }
-    report_.step(now ? USHER_STEP_REPLACE : USHER_STEP_CREATE, path.string(),
-                 options_.runtime + " calls the hook",
-                 unified_diff(now.value_or(""), file.content, path.string()));
+    changed_program_ = true;  // from now on it is newer than any file
+    change(now ? USHER_STEP_REPLACE : USHER_STEP_CREATE, path,
+           "the hook's program, from " + options_.hook_source, "",
+           [&] { or_throw(node_.put(path, source, 0755)); });
   }
 
-  void say_what_people_must_do(bool new_directory) {
-    if (new_directory || std::ranges::find(places_.all, places_.ours) == places_.all.end()) {
+  void put_file(const HookFile& file, const std::string& program) {
+    const std::string path = fs::path(places_.ours) / file.name;
+    const auto now = or_throw(node_.read(path, kMaxHookFile));
+    const auto written = node_.written_at(path);
+    const auto program_at = node_.written_at(program);
+    const bool again =
+        changed_program_ || !program_at || !written || is_older(*written, *program_at);
+    if (now == file.content && !again) {
+      report_.step(USHER_STEP_KEEP, path, "is as it should be already");
+      return;
+    }
+    const std::string what = now == file.content
+                                 ? "written again: " + options_.runtime +
+                                       " may have read it while its program was not there"
+                                 : options_.runtime + " calls the hook";
+    change(now ? USHER_STEP_REPLACE : USHER_STEP_CREATE, path, what,
+           unified_diff(now.value_or(""), file.content, path),
+           [&] { or_throw(node_.put(path, file.content, 0644)); });
+  }
+
+  // Programs of other versions.
+  void prune(const std::string& current) {
+    for (const auto& program : installed_programs(node_, options_)) {
+      if (program == current) {
+        continue;
+      }
+      if (changed_ != 0) {
+        report_.step(USHER_STEP_KEEP, program,
+                     "an older program: what starts now may still call it; the next install "
+                     "removes it");
+      } else {
+        remove_unless_used(program);
+      }
+    }
+  }
+
+  void remove_unless_used(const std::string& program) {
+    const auto users = users_of(node_, program, all_hook_dirs(node_, places_));
+    if (!users.empty()) {
+      report_.step(USHER_STEP_KEEP, program, "is used by " + users.front());
+    } else {
+      remove(program, "nothing names it any more");
+    }
+  }
+
+  template <class Apply>
+  void change(std::uint32_t kind, const std::string& path, const std::string& what,
+              const std::string& diff, Apply apply) {
+    ++changed_;
+    if (apply_) {
+      apply();
+    }
+    report_.step(kind, path, what, diff);
+  }
+
+  void remove(const fs::path& path, const std::string& why) {
+    if (apply_ ? or_throw(node_.remove(path)) : node_.written_at(path).has_value()) {
+      report_.step(USHER_STEP_REMOVE, path.string(), why);
+    }
+  }
+
+  void say_what_people_must_do(bool new_directory, const std::string& program) {
+    if (new_directory || !places_.is_read()) {
       report_.step(USHER_STEP_MANUAL, places_.ours,
                    "make sure that hooks_dir of " + options_.runtime + " names this directory" +
                        (options_.runtime == kCriO ? ", then restart it: it watches only those "
@@ -198,103 +176,39 @@ class Run {
                    "podman reads this directory too, and its containers will be refused as none "
                    "of CRI-O's; where both run, give CRI-O a hooks_dir of its own");
     }
-    if (fs::exists(under(options_.root, "/etc/selinux/config"))) {
-      report_.step(USHER_STEP_MANUAL, options_.hook_path,
-                   "with SELinux enforcing, label it: restorecon -F " + options_.hook_path);
+    if (fs::exists(node_.follow("/etc/selinux/config"))) {
+      report_.step(USHER_STEP_MANUAL, program,
+                   "with SELinux enforcing, label it: restorecon -F " + program);
     }
   }
 
   bool podman_reads(const std::string& dir) const {
-    const auto dirs = podman_hooks_dirs(options_.root);
+    const auto dirs = podman_hooks_dirs(node_);
     return dirs && std::ranges::find(*dirs, dir) != dirs->end() &&
-           fs::exists(under(options_.root, "/usr/bin/podman"));
-  }
-
-  void verify_binary() {
-    const fs::path path = under(options_.root, options_.hook_path);
-    struct stat info{};
-    if (::stat(path.c_str(), &info) != 0) {
-      report_.problem(options_.hook_path + " is missing: the runtime skips the hook silently; " +
-                      mend());
-      return;
-    }
-    if (!S_ISREG(info.st_mode) || (info.st_mode & 0111) == 0) {
-      report_.problem(options_.hook_path + " is not an executable file; " + mend());
-    }
-    if (info.st_uid != 0 || (info.st_mode & 0022) != 0) {
-      report_.problem(options_.hook_path +
-                      " can be written by others than root; chown root and chmod go-w it");
-    }
-    const auto source = read_file(options_.hook_source, kMaxBinary);
-    if (source && content_of(path, kMaxBinary) != *source) {
-      report_.problem(options_.hook_path + " is not the same as " + options_.hook_source + "; " +
-                      mend());
-    }
-  }
-
-  void verify_not_shadowed(const std::string& name) {
-    const auto at = std::ranges::find(places_.all, places_.ours);
-    for (auto later = at; later != places_.all.end(); ++later) {
-      const fs::path other = fs::path(*later) / name;
-      if (later != at && fs::exists(under(options_.root, other))) {
-        report_.problem(other.string() + " takes the place of the file of this name in " +
-                        places_.ours + "; remove it");
-      }
-    }
-  }
-
-  void remove(const fs::path& path, const std::string& why) {
-    const fs::path there = under(options_.root, path);
-    std::error_code error;
-    if (!fs::exists(fs::symlink_status(there, error))) {
-      return;
-    }
-    if (apply_ && ::unlink(there.c_str()) != 0) {
-      const int code = errno;
-      throw Failure(system_error("cannot remove " + path.string(), code).message, USHER_FAILED,
-                    code);
-    }
-    report_.step(USHER_STEP_REMOVE, path.string(), why);
-  }
-
-  // A hook file of another runtime that calls the same program, or empty.
-  std::string other_user() const {
-    HookOptions other = options_;
-    other.runtime = options_.runtime == kPodman ? kCriO : kPodman;
-    std::vector<std::string> dirs = every_dir();
-    for (const auto& more : {cri_o_hooks_dirs(options_.root), podman_hooks_dirs(options_.root)}) {
-      if (more) {
-        dirs.insert(dirs.end(), more->begin(), more->end());
-      }
-    }
-    for (const auto& dir : dirs) {
-      for (const auto& file : hook_files(other)) {
-        const fs::path path = fs::path(dir) / file.name;
-        const auto content = read_file(under(options_.root, path), 1U << 20);
-        if (content && content->find('"' + options_.hook_path + '"') != std::string::npos) {
-          return path;
-        }
-      }
-    }
-    return {};
+           fs::exists(node_.follow("/usr/bin/podman"));
   }
 
   const HookOptions& options_;
   Report& report_;
   bool apply_;
+  Node node_;
   Places places_;
+  std::string version_;
+  std::size_t changed_ = 0;
+  bool changed_program_ = false;
 };
 
 }  // namespace
+
+bool is_older(const timespec& file, const timespec& program) {
+  return std::tie(file.tv_sec, file.tv_nsec) < std::tie(program.tv_sec, program.tv_nsec);
+}
 
 void plan_hooks(const HookOptions& options, Report& report) {
   Run(options, report, false).install();
 }
 void install_hooks(const HookOptions& options, Report& report) {
   Run(options, report, true).install();
-}
-void verify_hooks(const HookOptions& options, Report& report) {
-  Run(options, report, false).verify();
 }
 void uninstall_hooks(const HookOptions& options, Report& report) {
   Run(options, report, true).uninstall();

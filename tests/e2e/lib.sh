@@ -73,6 +73,8 @@ world() {
   fi
   mkdir -p "$W"/{bpf,run,state,policy.d,bundles,out,marks,cgroup,state.runc,state.crun}
   mkfifo "$W/never"
+  # Records are written on the way to every verdict: to memory, as below /run.
+  mount -t tmpfs -o mode=0755,size=64m none "$W/run" || skip_all "cannot mount a tmpfs"
   mount -t bpf none "$W/bpf" || skip_all "cannot mount bpffs"
   if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
     umount -R /sys/fs/cgroup 2>/dev/null
@@ -100,7 +102,7 @@ world_end() {
   done
   "$BIN/usherd" --config "$W/usher.toml" --teardown --yes >/dev/null 2>&1
   find "/sys/fs/cgroup/usher-test-$$" -depth -type d -exec rmdir {} + 2>/dev/null
-  umount -l "$W/bpf" 2>/dev/null
+  umount -l "$W/bpf" "$W/run" 2>/dev/null
   exit "$status"
 }
 

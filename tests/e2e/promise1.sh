@@ -49,6 +49,22 @@ pair() {
 }
 count() { find "$W/marks" -name "$1-*" | wc -l; }
 
+# why_not PREFIX: what a container that did not run as it should is known by. A denied one that was
+# killed in the kernel says nothing; what its runtime said means that it never came so far.
+why_not() {
+  local name shown=0
+  for ((i = 0; i < COUNT && shown < 5; i++)); do
+    name=$1-$i
+    [ ! -e "$W/marks/$name" ] || continue
+    [ "$1" != denied ] || [ -s "$W/out/$name" ] || continue
+    shown=$((shown + 1))
+    echo "# $name, status $(cat "$W/out/$name.status"): $(head -c 400 "$W/out/$name" | tr '\n' ' ')"
+    grep -h -- "\"$name\"" "$W/usherd.log" | cut -c1-400 | sed 's/^/# usherd: /'
+  done
+  ctl status --json | tr -d '\n ' | sed 's/.*"counters"/# counters/; s/}.*//'
+  echo
+}
+
 pair denied payments
 marks=$(count denied)
 zeros=$(grep -lx 0 "$W"/out/denied-*.status 2>/dev/null | wc -l)
@@ -62,6 +78,7 @@ if [ "${events:-0}" -ge "$COUNT" ]; then
   ok "each was armed in the kernel ($events)"
 else
   not_ok "only ${events:-0} of $COUNT were armed: the marks prove nothing"
+  why_not denied
 fi
 
 pair allowed shop
@@ -70,10 +87,7 @@ if [ "$marks" -eq "$COUNT" ]; then
   ok "$COUNT allowed entrypoints: $COUNT marks, no false denial"
 else
   not_ok "$COUNT allowed entrypoints: $marks marks"
-  for ((i = 0; i < COUNT; i++)); do
-    [ -e "$W/marks/allowed-$i" ] || { head -c 400 "$W/out/allowed-$i" | sed "s/^/# allowed-$i: /"; }
-  done | head -20
-  grep -h '"refused"' "$W/usherd.log" | cut -c1-400 | sed 's/^/# usherd: /' | head -10
+  why_not allowed
 fi
 check "no workload is left behind" wait_for 30 sh -c "[ \"\$('$BIN/usherctl' --socket '$W/run/admin.sock' workloads --json | grep -c '\"slot\"')\" -eq 0 ]"
 finish

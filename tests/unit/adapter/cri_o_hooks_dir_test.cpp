@@ -5,8 +5,7 @@
 #include "cri-o/diff.hpp"
 #include "scratch.hpp"
 
-using usher::cri_o::cri_o_hooks_dirs;
-using usher::cri_o::podman_hooks_dirs;
+using usher::cri_o::Node;
 using usher::cri_o::unified_diff;
 using usher::test::Scratch;
 using Dirs = std::vector<std::string>;
@@ -15,36 +14,58 @@ BOOST_AUTO_TEST_SUITE(hooks_directories)
 
 BOOST_AUTO_TEST_CASE(defaults_hold_where_nothing_is_configured) {
   const Scratch node;
-  BOOST_TEST(cri_o_hooks_dirs(node.path()).value() == Dirs{"/usr/share/containers/oci/hooks.d"});
-  BOOST_TEST(podman_hooks_dirs(node.path()).value() ==
+  BOOST_TEST(usher::cri_o::cri_o_hooks_dirs(Node(node.path())).value() ==
+             Dirs{"/usr/share/containers/oci/hooks.d"});
+  BOOST_TEST(usher::cri_o::podman_hooks_dirs(Node(node.path())).value() ==
              (Dirs{"/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d"}));
 }
 
 BOOST_AUTO_TEST_CASE(the_last_drop_in_that_sets_it_wins) {
   const Scratch node;
   node.write("etc/crio/crio.conf", "[crio.runtime]\nhooks_dir = [\"/a\"]\n");
-  BOOST_TEST(cri_o_hooks_dirs(node.path()).value() == Dirs{"/a"});
+  BOOST_TEST(usher::cri_o::cri_o_hooks_dirs(Node(node.path())).value() == Dirs{"/a"});
   node.write("etc/crio/crio.conf.d/20-b", "[crio.runtime]\nhooks_dir = [\"/b\", \"/c\"]\n");
   node.write("etc/crio/crio.conf.d/10-x.conf", "[crio.runtime]\nhooks_dir = [\"/x\"]\n");
   node.write("etc/crio/crio.conf.d/30-other.conf", "[crio.runtime]\nlog_level = \"info\"\n");
-  BOOST_TEST(cri_o_hooks_dirs(node.path()).value() == (Dirs{"/b", "/c"}));
+  BOOST_TEST(usher::cri_o::cri_o_hooks_dirs(Node(node.path())).value() == (Dirs{"/b", "/c"}));
+}
+
+BOOST_AUTO_TEST_CASE(drop_ins_are_walked_as_cri_o_walks_them) {
+  const Scratch node;
+  // A directory's files come where its name stands, and every file counts, whatever it is called.
+  node.write("etc/crio/crio.conf.d/10/z", "[crio.runtime]\nhooks_dir = [\"/in-10\"]\n");
+  node.write("etc/crio/crio.conf.d/10.conf", "[crio.runtime]\nhooks_dir = [\"/10.conf\"]\n");
+  BOOST_TEST(usher::cri_o::cri_o_hooks_dirs(Node(node.path())).value() == Dirs{"/10.conf"});
+  node.write("etc/crio/crio.conf.d/10x/a", "[crio.runtime]\nhooks_dir = []\n");
+  BOOST_TEST(usher::cri_o::cri_o_hooks_dirs(Node(node.path())).value() == Dirs{});
+}
+
+BOOST_AUTO_TEST_CASE(links_lead_where_the_node_would_go) {
+  const Scratch node;
+  node.write("var/conf/main", "[crio.runtime]\nhooks_dir = [\"/linked\"]\n");
+  std::filesystem::create_directories(node.path() / "etc/crio");
+  std::filesystem::create_symlink("/var/conf/main", node.path() / "etc/crio/crio.conf");
+  BOOST_TEST(usher::cri_o::cri_o_hooks_dirs(Node(node.path())).value() == Dirs{"/linked"});
 }
 
 BOOST_AUTO_TEST_CASE(podmans_are_read_from_containers_conf) {
   const Scratch node;
   node.write("usr/share/containers/containers.conf", "[engine]\nhooks_dir = [\"/u\"]\n");
   node.write("etc/containers/containers.conf", "[engine]\n#hooks_dir = [\"/e\"]\n");
-  BOOST_TEST(podman_hooks_dirs(node.path()).value() == Dirs{"/u"});
+  node.write("etc/containers/containers.conf.d/note.txt", "[engine]\nhooks_dir = [\"/no\"]\n");
+  BOOST_TEST(usher::cri_o::podman_hooks_dirs(Node(node.path())).value() == Dirs{"/u"});
 }
 
 BOOST_AUTO_TEST_CASE(configuration_that_cannot_be_read_is_an_error_with_its_place) {
   const Scratch node;
   node.write("etc/crio/crio.conf", "[crio.runtime]\nhooks_dir = \"/a\"\n");
-  BOOST_TEST(cri_o_hooks_dirs(node.path()).error().message.find("list of strings") !=
-             std::string::npos);
+  BOOST_TEST(
+      usher::cri_o::cri_o_hooks_dirs(Node(node.path())).error().message.find("list of strings") !=
+      std::string::npos);
   node.write("etc/crio/crio.conf", "[crio.runtime\n");
-  BOOST_TEST(cri_o_hooks_dirs(node.path()).error().message.find("crio.conf:1:") !=
-             std::string::npos);
+  BOOST_TEST(
+      usher::cri_o::cri_o_hooks_dirs(Node(node.path())).error().message.find("crio.conf:1:") !=
+      std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_diff_shows_what_changes) {

@@ -4,52 +4,13 @@
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
 
-#include "adapter/installer.hpp"
-#include "base/file.hpp"
-#include "scratch.hpp"
+#include "cri_o_node.hpp"
 
-namespace fs = std::filesystem;
-using Kind = usher::adapter::InstallStep::Kind;
+using namespace usher::test::cri_o;
 using usher::read_file;
 using usher::adapter::Config;
-using usher::adapter::Installer;
-using usher::adapter::InstallReport;
-using usher::test::Scratch;
 
-namespace {
-
-const std::string kDir = "/usr/share/containers/oci/hooks.d";
-const std::string kGate = kDir + "/usher-cri-o-gate.json";
-const std::string kEnd = kDir + "/usher-cri-o-end.json";
-const std::string kHook = "/opt/usher/bin/usher-hook";
-
-struct Node {
-  Scratch root;
-  Scratch built;
-  Installer installer = Installer::open("cri-o", ADAPTERS, true).value();
-  Config config;
-
-  Node() {
-    fs::create_directories(at(kDir));
-    config["root"] = root.path().string();
-    config["hook_source"] = built.write("usher-hook", "#!/bin/true\n").string();
-  }
-  fs::path at(const std::string& path) const { return root.path().native() + path; }
-  bool has(const std::string& path) const { return fs::exists(at(path)); }
-};
-
-bool names(const std::vector<std::string>& problems, const std::string& part) {
-  for (const auto& problem : problems) {
-    if (problem.find(part) != std::string::npos) {
-      return true;
-    }
-  }
-  return false;
-}
-
-}  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(hooks_installer, Node)
+BOOST_FIXTURE_TEST_SUITE(hooks_installer, TestNode)
 
 BOOST_AUTO_TEST_CASE(plan_shows_everything_and_changes_nothing) {
   const auto report = installer.plan(config);
@@ -58,7 +19,7 @@ BOOST_AUTO_TEST_CASE(plan_shows_everything_and_changes_nothing) {
   BOOST_TEST((report.steps[0].kind == Kind::create));
   BOOST_TEST(report.steps[0].path == kHook);
   BOOST_TEST(report.steps[1].path == kGate);
-  BOOST_TEST(report.steps[1].diff.find("+    \"path\": \"/opt/usher/bin/usher-hook\",") !=
+  BOOST_TEST(report.steps[1].diff.find("+    \"path\": \"/opt/usher/bin/usher-hook-1.2.3\",") !=
              std::string::npos);
   BOOST_TEST(!has(kHook));
   BOOST_TEST(!has(kGate));
@@ -80,7 +41,7 @@ BOOST_AUTO_TEST_CASE(install_writes_what_the_runtimes_accept) {
   BOOST_TEST(json == nlohmann::json::parse(R"({
     "version": "1.0.0",
     "hook": {
-      "path": "/opt/usher/bin/usher-hook",
+      "path": "/opt/usher/bin/usher-hook-1.2.3",
       "args": ["usher-hook", "createRuntime", "--runtime", "cri-o", "--socket", "/run/x.sock",
                "--timeout", "2500", "--fail", "open", "--exempt-namespace", "kube-system",
                "--exempt-namespace", "infra-*"],
@@ -116,41 +77,13 @@ BOOST_AUTO_TEST_CASE(the_program_is_there_before_the_files) {
   BOOST_TEST(!has(kGate));
 }
 
-BOOST_AUTO_TEST_CASE(verify_holds_after_install_only) {
-  BOOST_TEST(names(installer.verify(config).problems, kHook + " is missing"));
-  BOOST_TEST_REQUIRE(installer.install(config).ok);
-  const auto good = installer.verify(config);
-  BOOST_TEST(good.ok, good.error);
-  BOOST_TEST(good.problems.empty());
-
-  ::chmod(at(kHook).c_str(), 0644);
-  BOOST_TEST(names(installer.verify(config).problems, "not an executable file"));
-  ::chmod(at(kHook).c_str(), 0777);
-  BOOST_TEST(names(installer.verify(config).problems, "can be written by others"));
-  ::chmod(at(kHook).c_str(), 0755);
-  fs::remove(at(kEnd));
-  BOOST_TEST(names(installer.verify(config).problems, kEnd + " is missing"));
-  root.write(kGate.substr(1), "{}");
-  const auto changed = installer.verify(config);
-  BOOST_TEST(!changed.ok);
-  BOOST_TEST(names(changed.problems, kGate + " is not as these settings make it"));
-}
-
-BOOST_AUTO_TEST_CASE(an_older_program_is_replaced_and_reported) {
-  BOOST_TEST_REQUIRE(installer.install(config).ok);
-  built.write("usher-hook", "newer");
-  BOOST_TEST(names(installer.verify(config).problems, "is not the same as"));
-  const auto report = installer.install(config);
-  BOOST_TEST((report.steps.at(0).kind == Kind::replace));
-  BOOST_TEST(read_file(at(kHook)).value() == "newer");
-}
-
 BOOST_AUTO_TEST_CASE(uninstall_takes_the_files_first_and_can_be_repeated) {
   BOOST_TEST_REQUIRE(installer.install(config).ok);
   const auto report = installer.uninstall(config);
   BOOST_TEST(report.ok, report.error);
   BOOST_TEST_REQUIRE(report.steps.size() == 3U);
-  BOOST_TEST(report.steps[0].path == kGate);
+  BOOST_TEST(report.steps[0].path == kEnd);
+  BOOST_TEST(report.steps[1].path == kGate);
   BOOST_TEST(report.steps[2].path == kHook);
   BOOST_TEST(!has(kGate));
   BOOST_TEST(!has(kEnd));
@@ -184,22 +117,6 @@ BOOST_AUTO_TEST_CASE(the_configured_directory_is_used_and_a_new_one_needs_a_rest
   BOOST_TEST(installer.verify(config).ok);
 }
 
-BOOST_AUTO_TEST_CASE(a_directory_that_the_runtime_does_not_read_is_a_problem) {
-  config["hooks_dir"] = std::string("/srv/hooks");
-  BOOST_TEST_REQUIRE(installer.install(config).ok);
-  BOOST_TEST(names(installer.verify(config).problems, "not among the hooks directories"));
-}
-
-BOOST_AUTO_TEST_CASE(a_later_file_of_our_name_is_a_problem) {
-  root.write("etc/crio/crio.conf",
-             "[crio.runtime]\nhooks_dir = [\"" + kDir + "\", \"/etc/later\"]\n");
-  BOOST_TEST_REQUIRE(installer.install(config).ok);
-  BOOST_TEST(installer.verify(config).ok);
-  config["hooks_dir"] = kDir;
-  root.write("etc/later/usher-cri-o-gate.json", "{}");
-  BOOST_TEST(names(installer.verify(config).problems, "takes the place of"));
-}
-
 BOOST_AUTO_TEST_CASE(podman_in_the_same_directory_is_said) {
   root.write("usr/bin/podman", "");
   const auto report = installer.plan(config);
@@ -223,8 +140,121 @@ BOOST_AUTO_TEST_CASE(settings_are_checked) {
   refuses("timeout", std::string("5s"));
   refuses("socket", std::string("hook.sock"));
   refuses("hooks_dir", std::string("hooks.d"));
-  refuses("hook_path", std::string(""));
+  refuses("hook_dir", std::string(""));
+  refuses("install", std::string("yes"));
   refuses("exempt_namespaces", std::string("kube-system"));
+}
+
+BOOST_AUTO_TEST_CASE(a_new_version_comes_beside_the_old_and_the_files_move_to_it) {
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  write_hook("2.0.0");
+  const auto moved = installer.install(config);
+  BOOST_TEST_REQUIRE(moved.ok, moved.error);
+  BOOST_TEST(has("/opt/usher/bin/usher-hook-2.0.0"));
+  BOOST_TEST(names_program(kGate, "usher-hook-2.0.0"));
+  BOOST_TEST(names_program(kEnd, "usher-hook-2.0.0"));
+  // What the runtime has read already may still be called.
+  BOOST_TEST(has(kHook));
+  const auto after = installer.install(config);
+  BOOST_TEST(after.ok, after.error);
+  BOOST_TEST(!has(kHook));
+  for (const auto& step : installer.install(config).steps) {
+    BOOST_TEST((step.kind == Kind::keep), step.path << ": " << step.what);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_old_program_stays_while_anything_names_it) {
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  write_hook("2.0.0");
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  const auto kept_for = [&](const std::string& file) {
+    root.write(file, R"({"hooks":{"poststop":[{"path":"\/opt\/usher\/bin\/usher-hook-1.2.3"}]}})");
+    const auto report = installer.install(config);
+    BOOST_TEST(report.ok, report.error);
+    BOOST_TEST(has(kHook), file);
+    BOOST_TEST(has_step(report, Kind::keep, kHook, "/" + file));
+    fs::remove(at("/" + file));
+  };
+  kept_for("run/runc/c1/state.json");
+  kept_for("run/containers/storage/overlay-containers/c1/userdata/config.json");
+  kept_for("etc/containers/oci/hooks.d/of-podman.json");
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  BOOST_TEST(!has(kHook));
+}
+
+BOOST_AUTO_TEST_CASE(a_container_that_runs_keeps_its_program_when_the_hook_is_taken_away) {
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  root.write("run/crun/c1/config.json", "\"" + kHook + "\"");
+  BOOST_TEST_REQUIRE(installer.uninstall(config).ok);
+  BOOST_TEST(!has(kGate));
+  BOOST_TEST(has(kHook));
+  fs::remove_all(at("/run/crun"));
+  BOOST_TEST_REQUIRE(installer.uninstall(config).ok);
+  BOOST_TEST(!has(kHook));
+}
+
+BOOST_AUTO_TEST_CASE(files_are_written_again_when_their_program_was_missing) {
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  fs::remove(at(kHook));
+  // The runtime may have read the files meanwhile and left them out: it looks again only where it
+  // sees a change.
+  const auto planned = installer.plan(config);
+  BOOST_TEST(has_step(planned, Kind::create, kHook, ""));
+  BOOST_TEST(has_step(planned, Kind::replace, kGate, "written again"));
+  const auto done = installer.install(config);
+  BOOST_TEST(has_step(done, Kind::replace, kGate, "written again"));
+  BOOST_TEST(has_step(done, Kind::replace, kEnd, "written again"));
+  BOOST_TEST(has_step(installer.install(config), Kind::keep, kGate, ""));
+
+  // Put back by somebody else, or by an install that was killed before the files.
+  const auto content = read_file(at(kHook)).value();
+  fs::remove(at(kHook));
+  wait_a_tick();
+  root.write(kHook.substr(1), content);
+  ::chmod(at(kHook).c_str(), 0755);
+  BOOST_TEST(names(installer.verify(config).problems, kGate + " is older than its program"));
+  BOOST_TEST(has_step(installer.install(config), Kind::replace, kGate, "written again"));
+  BOOST_TEST(installer.verify(config).ok);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_that_does_not_run_here_is_not_installed) {
+  const auto refuses = [&](const std::string& script, const std::string& why) {
+    write_hook_script(script);
+    const auto report = installer.install(config);
+    BOOST_TEST(!report.ok, script);
+    BOOST_TEST(report.error.find(why) != std::string::npos, report.error);
+    BOOST_TEST(!has(kGate));
+  };
+  refuses("no program at all", "cannot be run");
+  refuses("#!/bin/sh\necho something else\n", "no usher-hook says");
+  refuses("#!/bin/sh\necho usher-hook ../../../etc/passwd\n", "no usher-hook says");
+  refuses("#!/bin/sh\necho usher-hook 1.2.3; exit 3\n", "it fails");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_killed_install_left_is_swept_up) {
+  root.write(kDir.substr(1) + "/.usher-cri-o-gate.json.4711", "{");
+  root.write("opt/usher/bin/.usher-hook-1.2.3.4711", "half");
+  root.write(kDir.substr(1) + "/.usher-cri-o-gate.json.swp", "an editor's");
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  BOOST_TEST(!has(kDir + "/.usher-cri-o-gate.json.4711"));
+  BOOST_TEST(!has("/opt/usher/bin/.usher-hook-1.2.3.4711"));
+  BOOST_TEST(has(kDir + "/.usher-cri-o-gate.json.swp"));
+}
+
+BOOST_AUTO_TEST_CASE(links_of_a_node_under_a_prefix_do_not_lead_out_of_it) {
+  fs::remove_all(at("/usr"));
+  fs::create_directories(at("/etc/hooks"));
+  fs::create_directories(at("/usr/share/containers/oci"));
+  fs::create_symlink("/etc/hooks", at(kDir));
+  fs::create_symlink("var/opt", at("/opt"));
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  BOOST_TEST(has("/etc/hooks/usher-cri-o-gate.json"));
+  BOOST_TEST(has("/var/opt/usher/bin/usher-hook-1.2.3"));
+  const auto verified = installer.verify(config);
+  BOOST_TEST(verified.ok, verified.error);
+  BOOST_TEST_REQUIRE(installer.uninstall(config).ok);
+  BOOST_TEST(!has("/etc/hooks/usher-cri-o-gate.json"));
+  BOOST_TEST(!has("/var/opt/usher/bin/usher-hook-1.2.3"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -77,6 +77,33 @@ BOOST_AUTO_TEST_CASE(answers_for_unenrolled_pods_other_than_allow_are_refused_fo
   expect_error("[enforcement]\nunenrolled = \"deny\"", "usher.toml:2:14:", "not available yet");
 }
 
+BOOST_AUTO_TEST_CASE(a_socket_path_that_the_kernel_would_not_take_is_an_error) {
+  const std::string deep = "/" + std::string(120, 'd');
+  const auto socket = parse_config("[agent]\nhook_socket = \"" + deep + "\"", "f");
+  BOOST_REQUIRE(socket.errors.size() == 1U);
+  BOOST_TEST(socket.errors[0].starts_with("f:2:"), socket.errors[0]);
+  const auto both = parse_config("[agent]\n\nrun_dir = \"" + deep + "\"", "f");
+  BOOST_REQUIRE(both.errors.size() == 2U);
+  BOOST_TEST(both.errors[0].starts_with("f:3:"), both.errors[0]);
+}
+
+BOOST_AUTO_TEST_CASE(a_named_adapter_that_is_not_there_is_an_error) {
+  const AdapterPath below = [](const std::string& name, const std::filesystem::path& directory) {
+    return directory / (name + ".so");
+  };
+  const std::string text = "[adapters]\nselect = [\"cri-o\"]\ndirectory = \"/nowhere\"";
+  const auto result = parse_config(text, "f", below);
+  BOOST_REQUIRE(result.errors.size() == 1U);
+  BOOST_TEST(result.errors[0].starts_with("f:2:"), result.errors[0]);
+  BOOST_TEST(result.errors[0].find("/nowhere/cri-o.so") != std::string::npos, result.errors[0]);
+  BOOST_TEST(parse_config(text, "f").errors.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_depth_that_no_file_needs_is_an_error_and_no_crash) {
+  const auto result = parse_config("x = " + std::string(100'000, '['), "f");
+  BOOST_REQUIRE(result.errors.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_syntax_error_has_its_place) {
   expect_error("[agent]\nrun_dir = ", "usher.toml:2:", "");
 }

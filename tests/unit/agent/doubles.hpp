@@ -109,6 +109,10 @@ class FakeEnforcer : public enforce::Enforcer {
     calls.push_back("end " + std::to_string(slot));
     return {};
   }
+  Result<> leave_mntns(std::uint32_t slot) override {
+    calls.push_back("leave " + std::to_string(slot));
+    return {};
+  }
   Result<> forget(std::uint32_t slot) override {
     slots.erase(slot);
     calls.push_back("forget " + std::to_string(slot));
@@ -174,6 +178,7 @@ class FakeHost : public adapter::Host {
 struct FakeMachine {
   std::map<int, identity::Placement> processes;
   std::set<std::uint64_t> cgroups;
+  std::set<std::uint32_t> shared_mntns;
 
   Locator locator() {
     return {.place = [this](int pid) -> Result<identity::Placement> {
@@ -196,6 +201,10 @@ struct FakeMachine {
             .exists =
                 [this](const identity::Placement& placement) {
                   return cgroups.contains(placement.cgroup_id);
+                },
+            .shares_mntns =
+                [this](const identity::Placement& placement) {
+                  return shared_mntns.contains(placement.mntns);
                 },
             .now = [] { return std::int64_t{1'700'000'000}; },
             .own_cgroup = 1,

@@ -119,6 +119,28 @@ BOOST_AUTO_TEST_CASE(several_gates_for_one_container_enrol_it_once) {
   BOOST_TEST(enforcer.slots.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_mount_namespaces_number_may_come_again_before_its_cgroup_is_removed) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  container("c2", 101, 51);
+  machine.processes[101].mntns = machine.processes[100].mntns;
+  BOOST_TEST(gate("c2", 101));
+  BOOST_TEST(std::vector<std::string>(enforcer.calls.end() - 2, enforcer.calls.end()) ==
+                 std::vector<std::string>({"leave 1", "enrol 2"}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(containers_that_share_a_mount_namespace_are_refused) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  container("c2", 101, 51);
+  machine.processes[101].mntns = machine.processes[100].mntns;
+  machine.shared_mntns.insert(machine.processes[100].mntns);
+  BOOST_TEST(refused_with(hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c2", 101), "others live in"));
+  BOOST_TEST(enforcer.slots.size() == 1U);
+  BOOST_TEST(files_in(run.path() / "workloads") == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(confirming_stages_need_the_gate) {
   for (const auto stage : {v1::HOOK_STAGE_CREATE_CONTAINER, v1::HOOK_STAGE_START_CONTAINER}) {
     BOOST_TEST(refused_with(hook(stage, "c1", 0), "did not pass the gate"));

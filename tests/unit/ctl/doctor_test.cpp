@@ -118,6 +118,19 @@ BOOST_AUTO_TEST_CASE(full_preemption_is_warned_of_on_6_1_and_not_on_6_12) {
   BOOST_TEST((node.finding("preempt-skip").state == State::warning));
 }
 
+BOOST_AUTO_TEST_CASE(what_this_kernel_is_set_to_is_read) {
+  Node node;
+  node.sources.try_lsm = [] { return Result<>(fail("refused")); };
+  BOOST_TEST((node.finding("thread-table").state == State::note));
+  node.write("proc/sys/kernel/pid_max", "32768\n");
+  BOOST_TEST((node.finding("thread-table").state == State::ok));
+  BOOST_TEST((node.finding("user-namespaces").state == State::warning));
+  node.write("proc/sys/user/max_user_namespaces", "0\n");
+  BOOST_TEST((node.finding("user-namespaces").state == State::ok));
+  node.write("proc/sys/kernel/io_uring_disabled", "2\n");
+  BOOST_TEST(node.finding("io-uring").detail.find("switched off") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(cgroup_trees_are_told_apart) {
   const Node node;
   BOOST_TEST((node.finding("cgroup").state == State::ok));

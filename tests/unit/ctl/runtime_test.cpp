@@ -1,4 +1,5 @@
 // `usherctl runtime …` with the real CRI-O adapter, on a directory of its own.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
@@ -15,7 +16,7 @@ class Node {
     std::string name = "/tmp/usher-runtime-XXXXXX";
     root_ = ::mkdtemp(name.data());
     std::filesystem::create_directories(root_ / "hooks");
-    std::ofstream(root_ / "usher-hook.built") << "a program";
+    std::ofstream(root_ / "usher-hook.built") << "#!/bin/sh\necho usher-hook 1.2.3\n";
     std::filesystem::permissions(root_ / "usher-hook.built", std::filesystem::perms::owner_all);
     // So that verify finds the directory where CRI-O would.
     std::filesystem::create_directories(root_ / "etc/crio/crio.conf.d");
@@ -38,8 +39,15 @@ class Node {
                                    "/hooks",
                                    "--hook-source",
                                    root_ / "usher-hook.built"};
+    if (std::ranges::find(more, "--config") == more.end()) {
+      more.insert(more.end(), {"--config", ""});
+    }
     words.insert(words.end(), more.begin(), more.end());
     return Box().run(words);
+  }
+  std::string config(const std::string& text) const {
+    std::ofstream(root_ / "usher.toml") << text;
+    return root_ / "usher.toml";
   }
   bool has_hooks() const { return !std::filesystem::is_empty(root_ / "hooks"); }
 
@@ -77,6 +85,33 @@ BOOST_AUTO_TEST_CASE(install_verify_and_uninstall_take_turns) {
   BOOST_TEST(node.run("uninstall").code == kOk);
   BOOST_TEST(!node.has_hooks());
   BOOST_TEST(node.run("verify").code == kFailed);
+}
+
+BOOST_AUTO_TEST_CASE(the_nodes_configuration_holds_for_what_is_not_given) {
+  const Node node;
+  const auto file = node.config(
+      "[adapters]\nselect = \"auto\"\n[adapters.cri-o]\ninstall = true\nfail = \"open\"\n"
+      "timeout = 1234\nexempt_namespaces = [\"infra\"]\ncri.socket = \"/run/x\"\n");
+  const auto by_file = node.run("plan", {"--config", file});
+  BOOST_TEST(by_file.code == kOk, by_file.err);
+  for (const char* part : {"\"open\"", "\"1234\"", "\"infra\""}) {
+    BOOST_TEST(by_file.out.find(part) != std::string::npos, by_file.out);
+  }
+  const auto by_line = node.run("plan", {"--config", file, "--fail", "closed"});
+  BOOST_TEST(by_line.out.find("\"closed\"") != std::string::npos, by_line.out);
+  BOOST_TEST(by_line.out.find("\"1234\"") != std::string::npos, by_line.out);
+}
+
+BOOST_AUTO_TEST_CASE(a_configuration_that_cannot_be_read_is_a_usage_error_with_its_place) {
+  const Node node;
+  const auto broken = node.run("plan", {"--config", node.config("[adapters\n")});
+  BOOST_TEST(broken.code == kUsage);
+  BOOST_TEST(broken.err.find("usher.toml:1:") != std::string::npos, broken.err);
+  const auto odd =
+      node.run("plan", {"--config", node.config("[adapters.cri-o]\nexempt_namespaces = [1]\n")});
+  BOOST_TEST(odd.code == kUsage);
+  BOOST_TEST(odd.err.find("usher.toml:2:") != std::string::npos, odd.err);
+  BOOST_TEST(node.run("plan", {"--config", "/nonexistent/usher.toml"}).code == kUsage);
 }
 
 BOOST_AUTO_TEST_CASE(what_the_adapter_does_not_know_is_refused) {

@@ -47,6 +47,24 @@ BOOST_FIXTURE_TEST_CASE(a_mount_namespace_is_enrolled_once, KernelFixture) {
                   .has_value());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_mount_namespaces_number_can_be_left_to_another, KernelFixture) {
+  open();
+  const ScratchCgroup one(enforcer().cgroup_root());
+  const ScratchCgroup other(enforcer().cgroup_root());
+  auto first = one.placement();
+  auto second = other.placement();
+  first.mntns = second.mntns = 4'000'000'002U;
+  const auto slot = enforcer().enrol(first, 0, 0);
+  BOOST_REQUIRE(slot.has_value());
+  BOOST_REQUIRE(enforcer().leave_mntns(*slot).has_value());
+  const auto next = enforcer().enrol(second, 0, 0);
+  BOOST_REQUIRE(next.has_value());
+  // What belongs to the other by now is not taken from it.
+  BOOST_REQUIRE(enforcer().leave_mntns(*slot).has_value());
+  BOOST_REQUIRE(enforcer().forget(*slot).has_value());
+  BOOST_TEST(!enforcer().enrol(first, 0, 0).has_value());
+}
+
 BOOST_FIXTURE_TEST_CASE(what_was_enrolled_is_listed_as_it_was_given, KernelFixture) {
   open();
   const ScratchCgroup cgroup(enforcer().cgroup_root());

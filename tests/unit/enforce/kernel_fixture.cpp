@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <stdexcept>
 #include <system_error>
 
 #include "enforce/cgroup_root.hpp"
@@ -39,7 +41,7 @@ fs::path scratch_directory() {
 }
 
 pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
-            const std::vector<std::string>& arguments, int stdin_fd) {
+            const std::vector<std::string>& arguments, int in_and_out) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
@@ -49,8 +51,9 @@ pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
   const pid_t pid = ::fork();
   if (pid == 0) {
     const int fd = ::open(procs.c_str(), O_WRONLY | O_CLOEXEC);
-    const bool inside = fd >= 0 && ::write(fd, "0", 1) == 1 && ::chroot(root.c_str()) == 0 &&
-                        ::chdir("/") == 0 && (stdin_fd < 0 || ::dup2(stdin_fd, 0) == 0);
+    const bool inside =
+        fd >= 0 && ::write(fd, "0", 1) == 1 && ::chroot(root.c_str()) == 0 && ::chdir("/") == 0 &&
+        (in_and_out < 0 || (::dup2(in_and_out, 0) == 0 && ::dup2(in_and_out, 1) == 1));
     if (inside) {
       ::execv(arguments[0].c_str(), argv.data() + 1);
     }
@@ -176,17 +179,18 @@ Outcome KernelFixture::run(const ScratchCgroup& cgroup,
 
 pid_t KernelFixture::start_cat(const ScratchCgroup& cgroup, const char* program,
                                int& write_end) const {
-  int in[2];
-  if (::pipe2(in, O_CLOEXEC) != 0) {
-    throw_errno("pipe2");
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    throw_errno("socketpair");
   }
-  const pid_t pid = spawn(cgroup, scratch_ / "root", {program, "cat"}, in[0]);
-  ::close(in[0]);
-  write_end = in[1];
-  const fs::path exe = fs::path("/proc") / std::to_string(pid) / "exe";
-  std::error_code error;
-  while (fs::read_symlink(exe, error).filename() != fs::path(program).filename() && !error) {
-    ::sched_yield();
+  const pid_t pid = spawn(cgroup, scratch_ / "root", {program, "cat"}, ends[1]);
+  ::close(ends[1]);
+  write_end = ends[0];
+  // /proc/PID/exe tells of the program before the kernel programs have seen the exec: only what
+  // the program itself does shows that they have.
+  char echo = 0;
+  if (::write(write_end, "?", 1) != 1 || ::read(write_end, &echo, 1) != 1 || echo != '?') {
+    throw std::runtime_error(std::string(program) + " did not run");
   }
   return pid;
 }

@@ -61,7 +61,8 @@ class KernelFixture {
   // with the rest as its argv. The root has busybox as /bin/denied and, another file, as
   // /bin/allowed.
   Outcome run(const ScratchCgroup& cgroup, const std::vector<std::string>& arguments) const;
-  // Starts one that lives until its stdin (the write end is returned) is closed.
+  // Starts one that lives until its stdin (the write end is returned) is closed; it runs when this
+  // returns.
   pid_t start_cat(const ScratchCgroup& cgroup, const char* program, int& write_end) const;
 
  private:

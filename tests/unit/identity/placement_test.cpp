@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "identity/membership.hpp"
 #include "identity/placement.hpp"
 #include "scratch.hpp"
 
@@ -204,6 +205,32 @@ BOOST_AUTO_TEST_CASE(a_stranger_below_the_cgroup_is_refused) {
   cgroup.add(child.pid());
   below.add(stranger.pid());
   refuses(child.pid(), "which is not the container's");
+}
+
+BOOST_AUTO_TEST_CASE(who_lives_in_a_mount_namespace_outside_the_cgroup_is_found) {
+  if (skipped()) {
+    return;
+  }
+  const Cgroup cgroup("mntns");
+  const Child child(CLONE_NEWNS);
+  cgroup.add(child.pid());
+  const auto placement = place(child.pid(), {.cgroup_root = cgroup2_mount()});
+  BOOST_TEST_REQUIRE(placement.has_value(), placement.error().message);
+  const auto shared = [&] {
+    return usher::identity::mount_namespace_shared(placement->mntns, placement->cgroup_path,
+                                                   "/proc");
+  };
+  BOOST_TEST(!shared());
+  const std::string theirs = "/proc/" + std::to_string(child.pid()) + "/ns/mnt";
+  const usher::Fd mntns(::open(theirs.c_str(), O_RDONLY | O_CLOEXEC));
+  Child guest(CLONE_NEWNS, [&] {
+    if (::setns(mntns.get(), CLONE_NEWNS) != 0) {
+      ::_exit(1);
+    }
+  });
+  BOOST_TEST(shared());
+  guest.end();
+  BOOST_TEST(!shared());
 }
 
 BOOST_AUTO_TEST_CASE(the_root_cgroup_is_refused) {

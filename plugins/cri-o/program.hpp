@@ -1,0 +1,35 @@
+// The hook's program on the node: usher-hook-VERSION in a directory of its own. A new version comes
+// beside the old one, and the old one stays as long as anything names it.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "cri-o/node.hpp"
+#include "cri-o/settings.hpp"
+
+namespace usher::cri_o {
+
+inline constexpr std::size_t kMaxProgram = 64U << 20;
+
+// What `file --version` says. A program that cannot be run here (another architecture, a mount
+// without exec) or says something else is an error, so that it is never installed. Runs it with an
+// empty environment, for at most `deadline`.
+Result<std::string> version_of(const std::filesystem::path& file,
+                               std::chrono::milliseconds deadline = std::chrono::seconds(5));
+
+// On the node.
+std::string program_path(const HookOptions& options, const std::string& version);
+
+// All of ours in the directory of `options`, on the node, in name order.
+std::vector<std::string> installed_programs(const Node& node, const HookOptions& options);
+
+// Who names the program at `path`: the hook files of `dirs`, and the records of containers, whose
+// poststop hook is in them until they are gone. Empty: nobody. Stops at the first few.
+std::vector<std::string> users_of(const Node& node, const std::string& path,
+                                  const std::vector<std::string>& dirs);
+
+}  // namespace usher::cri_o

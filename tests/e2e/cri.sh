@@ -1,0 +1,142 @@
+#!/bin/bash
+# tests: native
+# timeout: 180
+# The runtime's own record, from a real CRI server (containerd serves the interface that CRI-O
+# serves): pods that run before the agent are adopted and tagged; a container's identity is joined
+# by sandbox id; what a pod's author can write changes nothing; losing the runtime drops nothing.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+export USHER_BACKEND=tracepoint
+world "$@"
+command -v runc >/dev/null || skip_all "runc is not installed"
+# shellcheck source=../lab/containerd/lib.sh
+. "$ROOT/tests/lab/containerd/lib.sh"
+trap 'containerd_end; world_end' EXIT
+mkdir -p "$CG"
+containerd_start "${CONTAINERD:-2.1}"
+ok "containerd $(cat "$CTD_TREE/unpacked") serves CRI"
+
+cat >>"$W/usher.toml" <<T
+[adapters.cri-o]
+cri.socket = "$CRI"
+T
+policy by-label <<'T'
+[policy]
+name = "by-label"
+[select]
+namespaces = ["payments"]
+pod_labels = { app = "api" }
+[[rule]]
+name = "denied-programs"
+on = "exec"
+paths = ["/denied/"]
+action = "kill"
+T
+
+uid() { printf '%08x-1111-4222-8333-444444444444' "$1"; }
+workloads() { ctl workloads --json; }
+
+# ---- before the agent: a pod of the policy, one beside it
+read -r S1 C1 < <(pod payments api "$(uid 1)" --label app=api --label tier=gold --container main --handler other \
+  --command /bin/sleep --command 1000)
+read -r S2 C2 < <(pod payments web "$(uid 2)" --label app=web --container main --command /bin/sleep --command 1000)
+pods list >"$W/listed"
+check "our client lists a pod's labels, handler and pid" \
+  grep -q "^sandbox $S1 payments/api uid=$(uid 1) handler=other app=api tier=gold$" "$W/listed"
+check "our client finds the container's pid" grep -qE "^container $C1 in $S1 name=main .* pid=[1-9]" "$W/listed"
+
+agent_start || { not_ok "the agent starts"; finish; }
+check "both running containers are adopted" wait_for 10 sh -c "grep -c '\"event\":\"enrolled\"' '$W/usherd.log' | grep -qx 2"
+check "the list is complete" wait_for 5 grep -q "list is complete: 2 sandboxes" "$W/usherd.log"
+workloads >"$W/w1"
+check "with pod and handler of the runtime's record" \
+  jq -e --arg id "$C1" '.. | objects | select(any(.[]?; . == $id)) |
+    any(.[]; . == "api") and any(.[]; . == "other")' "$W/w1"
+check "and the source is shown" grep -q "the runtime's own record" "$W/w1"
+ctr -n k8s.io task exec --exec-id x1 "$C1" /denied/probe mark /tmp/m >"$W/out/x1" 2>&1 </dev/null
+check "the policy that selects by label holds for the adopted container" \
+  wait_for 5 grep -q '"event":"verdict".*"rule":"denied-programs"' "$W/usherd.log"
+ctr -n k8s.io task exec --exec-id x2 "$C2" /usr/bin/probe mark /tmp/m >"$W/out/x2" 2>&1 </dev/null
+check "and not for the pod beside it" \
+  sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' explain payments/web exec /denied/probe | grep -i allow"
+
+# ---- the hook's path: CRI-O's keys, joined with the record of the sandbox that they name
+crio() { # crio NAME SANDBOX NAMESPACE POD UID [more annotations]: a bundle as CRI-O writes it
+  HOOK_RUNTIME=cri-o bundle "$1" "$3" "$4" main -- /denied/probe mark "/marks/$1"
+  jq --arg id "$1" --arg sandbox "$2" --arg uid "$5" --argjson more "${6:-{\}}" \
+    '.annotations += {"io.kubernetes.cri-o.ContainerType": "container", "io.kubernetes.cri-o.ContainerID": $id,
+      "io.kubernetes.cri-o.SandboxID": $sandbox, "io.kubernetes.pod.uid": $uid} + $more' \
+    "$W/bundles/$1/config.json" >"$W/config.new" && mv "$W/config.new" "$W/bundles/$1/config.json"
+}
+crio joined "$S1" payments api "$(uid 1)"
+run runc joined
+[ ! -e "$W/marks/joined" ] && ok "labels reach a container of the hook: its denied entrypoint never ran" ||
+  not_ok "a container whose pod's labels a policy selects ran without it"
+crio beside "$S2" payments web "$(uid 2)"
+run runc beside
+check "a pod with other labels is not under that policy" test -e "$W/marks/beside"
+
+crio liar "$S2" payments api "$(uid 1)"
+run runc liar
+[ ! -e "$W/marks/liar" ] && grep -q "neither is believed" "$W/out/liar" &&
+  ok "keys that disagree with the sandbox's record are refused" ||
+  not_ok "keys that disagree with the record: $(head -c 300 "$W/out/liar")"
+crio lost 0123456789abcdef payments api "$(uid 1)"
+run runc lost
+[ ! -e "$W/marks/lost" ] && grep -q "does not know" "$W/out/lost" &&
+  ok "a sandbox that the runtime does not know is refused" ||
+  not_ok "an unknown sandbox: $(head -c 300 "$W/out/lost")"
+
+# ---- what an author can write: every forgeable key, as annotation and as label, says otherwise
+forged=(io.kubernetes.cri.sandbox-namespace io.kubernetes.cri.sandbox-name io.kubernetes.cri.sandbox-id
+  io.kubernetes.cri.container-name io.kubernetes.cri.container-type io.kubernetes.cri-o.Namespace
+  io.kubernetes.cri-o.KubeName io.kubernetes.cri-o.RuntimeHandler io.kubernetes.cri-o.HostNetwork
+  io.kubernetes.cri-o.CgroupParent io.kubernetes.cri-o.Labels io.kubernetes.cri-o.Annotations)
+words=()
+more='{}'
+for key in "${forged[@]}"; do
+  words+=(--annotation "$key=kube-system" --label "$key=kube-system")
+  more=$(jq -c --arg k "$key" '. + {($k): "kube-system"}' <<<"$more")
+done
+for key in namespace name uid; do words+=(--annotation "io.kubernetes.pod.$key=kube-system" --label "io.kubernetes.pod.$key=kube-system"); done
+read -r S3 _ < <(pod payments forger "$(uid 3)" --label app=api "${words[@]}")
+crio forger "$S3" payments forger "$(uid 3)" "$more"
+run runc forger
+[ ! -e "$W/marks/forger" ] && ok "forged keys take nobody out of a policy" || not_ok "forged keys took a container out of its policy"
+check "and change no namespace, name, uid or handler" \
+  sh -c "grep '\"event\":\"enrolled\"' '$W/usherd.log' | grep forger | grep payments | grep -qv '\"namespace\":\"kube-system\"'"
+
+# ---- hostile sizes
+read -r S4 _ < <(pod payments huge "$(uid 4)" --label app=api --label-bytes 500000)
+crio huge "$S4" payments huge "$(uid 4)"
+run runc huge
+[ ! -e "$W/marks/huge" ] && ok "a pod with 500 kB of labels does not slip through" || not_ok "a pod with 500 kB of labels ran"
+pods list >"$W/listed"
+check "and is an error that names it, beside the others" \
+  sh -c "grep -q '^problem.*$S4.*not known' '$W/listed' && grep -q '^sandbox $S1' '$W/listed'"
+
+# ---- the runtime goes and comes back
+enrolled=$(workloads | grep -c "$C1")
+containerd_stop
+check "the adapter is unhealthy without its runtime" wait_for 5 grep -q '"unhealthy: ' "$W/usherd.log"
+[ "$(workloads | grep -c "$C1")" = "$enrolled" ] && ok "and nothing is dropped" || not_ok "a workload was dropped"
+crio away "$S1" payments api "$(uid 1)"
+run runc away
+[ ! -e "$W/marks/away" ] && grep -q labels "$W/out/away" &&
+  ok "a policy that needs labels refuses while they cannot be had" ||
+  { [ ! -e "$W/marks/away" ] && ok "a container is under its policy though the runtime is away"; } ||
+  not_ok "a container ran without its labels: $(head -c 300 "$W/out/away")"
+containerd_start "$CTD_VERSION"
+check "the adapter is healthy again and has listed" wait_for 10 sh -c \
+  "grep -c 'list is complete' '$W/usherd.log' | grep -qx 2"
+check "and no container was adopted twice" sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' workloads --json | grep -o '$C1' | sort | uniq -c | grep -qE '^ *[12] '"
+
+# ---- the end of a pod is the kernel's to tell
+pods remove "$S1" >/dev/null 2>&1
+check "a removed pod's workload ends" wait_for 30 sh -c "! '$BIN/usherctl' --socket '$W/run/admin.sock' workloads --json | grep -q '$C1'"
+
+begin=$(date +%s%N)
+agent_stop
+took=$((($(date +%s%N) - begin) / 1000000))
+[ "$took" -lt 2000 ] && ok "the agent stops in $took ms with a live connection" || not_ok "SIGTERM took $took ms"
+finish

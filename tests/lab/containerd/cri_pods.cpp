@@ -1,0 +1,186 @@
+// cri_pods SOCKET pod|list|remove …: makes pods on a CRI server as a kubelet does, for tests, over
+// the adapters' own client.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../loop_host.hpp"
+#include "containerd/pods.pb.h"
+#include "cri/client.hpp"
+
+namespace {
+
+using usher::Result;
+using usher::cri::Channel;
+using usher::cri::Detached;
+using usher::test::LoopHost;
+namespace v1 = usher::test::v1;
+
+struct PodOptions {
+  std::string pod_namespace, name, uid, parent, handler;
+  std::string image = "localhost/usher/box:1";
+  std::vector<std::string> labels, annotations, containers, command;
+  std::size_t label_bytes = 0;
+};
+
+template <class T>
+Detached store(usher::cri::Task<T> task, std::optional<T>& to) {
+  to = co_await std::move(task);
+}
+
+class Server {
+ public:
+  explicit Server(std::string socket) : socket_(std::move(socket)) {}
+
+  std::string ask(const std::string& method, const google::protobuf::MessageLite& request) {
+    if (channel_ == nullptr) {
+      channel_ = Channel::create(host_.loop(), socket_, {});
+    }
+    return wait(channel_->call("/runtime.v1.RuntimeService/" + method, request.SerializeAsString(),
+                               std::chrono::seconds(60)));
+  }
+  template <class T>
+  T wait(usher::cri::Task<Result<T>> task) {
+    std::optional<Result<T>> answer;
+    store(std::move(task), answer);
+    host_.run_until([&] { return answer.has_value(); });
+    if (!*answer) {
+      throw std::runtime_error(answer->error().message);
+    }
+    return std::move(**answer);
+  }
+  LoopHost& host() { return host_; }
+  const std::string& socket() const { return socket_; }
+
+ private:
+  std::string socket_;
+  LoopHost host_;
+  std::shared_ptr<Channel> channel_;
+};
+
+template <class Add>
+void add_entries(const std::vector<std::string>& words, Add add) {
+  for (const auto& word : words) {
+    const auto equals = word.find('=');
+    v1::Entry* entry = add();
+    entry->set_key(word.substr(0, equals));
+    entry->set_value(equals == std::string::npos ? "" : word.substr(equals + 1));
+  }
+}
+
+void make_pod(Server& server, const PodOptions& options) {
+  v1::RunPodSandboxRequest request;
+  auto& config = *request.mutable_config();
+  config.mutable_metadata()->set_name(options.name);
+  config.mutable_metadata()->set_namespace_(options.pod_namespace);
+  config.mutable_metadata()->set_uid(options.uid);
+  add_entries(options.labels, [&] { return config.add_labels(); });
+  add_entries(options.annotations, [&] { return config.add_annotations(); });
+  for (std::size_t left = options.label_bytes, i = 0; left != 0; ++i) {
+    constexpr std::size_t kEach = 4000;  // containerd takes no longer ones
+    auto* big = config.add_labels();
+    big->set_key("big" + std::to_string(i));
+    big->set_value(std::string(std::min(left, kEach), 'x'));
+    left -= big->value().size();
+  }
+  config.mutable_linux()->set_cgroup_parent(options.parent);
+  auto* spaces = config.mutable_linux()->mutable_security_context()->mutable_namespace_options();
+  spaces->set_network(2);
+  spaces->set_pid(1);
+  request.set_runtime_handler(options.handler);
+  v1::RunPodSandboxResponse made;
+  made.ParseFromString(server.ask("RunPodSandbox", request));
+  std::printf("%s", made.pod_sandbox_id().c_str());
+  for (const auto& name : options.containers) {
+    v1::CreateContainerRequest create;
+    create.set_pod_sandbox_id(made.pod_sandbox_id());
+    *create.mutable_sandbox_config() = config;
+    auto& container = *create.mutable_config();
+    container.mutable_metadata()->set_name(name);
+    container.mutable_image()->set_image(options.image);
+    for (const auto& word : options.command) {
+      container.add_command(word);
+    }
+    add_entries(options.annotations, [&] { return container.add_annotations(); });
+    auto* own = container.mutable_linux()->mutable_security_context()->mutable_namespace_options();
+    *own = *spaces;
+    v1::ContainerId id;
+    id.ParseFromString(server.ask("CreateContainer", create));
+    server.ask("StartContainer", id);
+    std::printf(" %s", id.container_id().c_str());
+  }
+  std::printf("\n");
+}
+
+void list(Server& server) {
+  usher::cri::Client client(server.host().loop(), server.socket(), std::chrono::seconds(10));
+  const auto sandboxes = server.wait(client.sandboxes());
+  const auto containers = server.wait(client.running_containers());
+  for (const auto& sandbox : sandboxes.items) {
+    std::printf("sandbox %s %s/%s uid=%s handler=%s", sandbox.id.c_str(),
+                sandbox.pod_namespace.c_str(), sandbox.pod_name.c_str(), sandbox.pod_uid.c_str(),
+                sandbox.runtime_handler.c_str());
+    for (const auto& [key, value] : sandbox.labels) {
+      std::printf(" %s=%s", key.c_str(), value.substr(0, 60).c_str());
+    }
+    std::printf("\n");
+  }
+  for (const auto& container : containers.items) {
+    std::printf("container %s in %s name=%s image=%s pid=%d\n", container.id.c_str(),
+                container.sandbox_id.c_str(), container.name.c_str(), container.image.c_str(),
+                server.wait(client.container_pid(container.id)));
+  }
+  for (const auto* problems : {&sandboxes.problems, &containers.problems}) {
+    for (const auto& problem : *problems) {
+      std::printf("problem %s\n", problem.c_str());
+    }
+  }
+  client.close();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Makes pods on a CRI server, for tests."};
+  std::string socket;
+  std::string id;
+  PodOptions options;
+  app.add_option("SOCKET", socket)->required();
+  auto* pod = app.add_subcommand("pod", "a pod with its containers; prints their ids");
+  pod->add_option("--namespace", options.pod_namespace);
+  pod->add_option("--name", options.name);
+  pod->add_option("--uid", options.uid);
+  pod->add_option("--label", options.labels, "KEY=VALUE of the pod")->take_all();
+  pod->add_option("--label-bytes", options.label_bytes, "so many bytes of labels more");
+  pod->add_option("--annotation", options.annotations, "KEY=VALUE of pod and containers");
+  pod->add_option("--cgroup-parent", options.parent);
+  pod->add_option("--handler", options.handler);
+  pod->add_option("--container", options.containers, "names");
+  pod->add_option("--command", options.command, "of every container");
+  auto* show = app.add_subcommand("list", "what runs, as the adapters' client reads it");
+  auto* remove = app.add_subcommand("remove", "a pod with its containers");
+  remove->add_option("SANDBOX", id)->required();
+  app.require_subcommand(1);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    Server server(socket);
+    if (pod->parsed()) {
+      make_pod(server, options);
+    } else if (show->parsed()) {
+      list(server);
+    } else {
+      v1::SandboxId sandbox;
+      sandbox.set_pod_sandbox_id(id);
+      server.ask("StopPodSandbox", sandbox);
+      server.ask("RemovePodSandbox", sandbox);
+    }
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "cri_pods: %s\n", problem.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# A real containerd for the tests of what speaks CRI. Sourced after tests/e2e/lib.sh, inside world():
+# containerd lives in that mount namespace and in a network namespace of its own.
+#
+#   containerd_start 2.1|1.7|1.6   a server on $CRI; skips the test where it cannot be had
+#   containerd_stop                the server goes, containers stay
+#   containerd_end                 pods, server and shims go; call it in a trap
+#   pod NAMESPACE NAME UID [cri_pods' options…]     see cri_pods --help; prints "SANDBOX CONTAINER"
+CTD_LAB=$ROOT/tests/lab/containerd
+CTD=$W/containerd
+CRI=$CTD/cri.sock
+
+containerd_start() {
+  CTD_VERSION=$1
+  if [ -z "${CTD_TREE:-}" ]; then
+    CTD_TREE=$("$CTD_LAB/fetch" "$CTD_VERSION" 2>"$W/fetch.log") || {
+      grep -m1 'cannot be had' "$W/fetch.log" && exit 77
+      cat "$W/fetch.log"
+      exit 1
+    }
+    mkdir -p "$CTD"/{root,state,cni,opt,tmp} /run/containerd
+    mount -t tmpfs none /run/containerd || skip_all "cannot mount a tmpfs"
+    containerd_config
+    "$CTD_LAB/image" "$CTD/box.tar" localhost/usher/box:1 \
+      '["/bin/sh","-c","trap exit TERM; while :; do sleep 1000 & wait; done"]' "$W/rootfs"
+  fi
+  PATH=$CTD_TREE/usr/bin:$PATH TMPDIR=$CTD/tmp \
+    unshare -n "$CTD_TREE/usr/bin/containerd" -c "$CTD/config.toml" >>"$CTD/log" 2>&1 </dev/null &
+  CTD_PID=$!
+  wait_for 30 ctr version || {
+    tail -n 5 "$CTD/log" | sed 's/^/# /'
+    not_ok "containerd $CTD_VERSION starts"
+    finish
+  }
+  ctr -n k8s.io images ls -q | grep -q usher/box || ctr -n k8s.io images import "$CTD/box.tar" >/dev/null
+}
+
+ctr() { "$CTD_TREE/usr/bin/ctr" -a "$CRI" "$@"; }
+pods() { "$BIN/tests/cri_pods" "$CRI" "$@"; }
+pod() {
+  local namespace=$1 name=$2 uid=$3
+  shift 3
+  pods pod --namespace "$namespace" --name "$name" --uid "$uid" --cgroup-parent "$CG" "$@"
+}
+
+# 1.x and 2.x have the same settings under other names.
+containerd_config() {
+  local runtime='io.containerd.grpc.v1.cri' version=2 sandbox
+  sandbox='sandbox_image = "localhost/usher/box:1"'
+  if [ "$CTD_VERSION" = 2.1 ]; then
+    version=3 runtime='io.containerd.cri.v1.runtime' sandbox=
+  fi
+  CG=/usher-test-$$
+  {
+    cat <<T
+version = $version
+root = "$CTD/root"
+state = "$CTD/state"
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing", "io.containerd.nri.v1.nri"]
+[grpc]
+  address = "$CRI"
+[ttrpc]
+  address = "$CRI.ttrpc"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "$CTD/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  disable_tcp_service = true
+T
+    [ "$version" = 2 ] || cat <<T
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "localhost/usher/box:1"
+[plugins."$runtime"]
+T
+    cat <<T
+  $sandbox
+  enable_selinux = false
+  disable_apparmor = true
+  restrict_oom_score_adj = true
+[plugins."$runtime".cni]
+  conf_dir = "$CTD/cni"
+[plugins."$runtime".containerd]
+  default_runtime_name = "runc"
+[plugins."$runtime".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."$runtime".containerd.runtimes.runc.options]
+  BinaryName = "$CTD_LAB/runc-here"
+[plugins."$runtime".containerd.runtimes.other]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."$runtime".containerd.runtimes.other.options]
+  BinaryName = "$CTD_LAB/runc-here"
+T
+  } >"$CTD/config.toml"
+}
+
+containerd_stop() {
+  [ -n "${CTD_PID:-}" ] || return 0
+  kill "$CTD_PID" 2>/dev/null
+  wait "$CTD_PID" 2>/dev/null
+  CTD_PID=
+}
+
+containerd_end() {
+  [ -z "${CTD_PID:-}" ] || pods list 2>/dev/null | awk '$1 == "sandbox" {print $2}' |
+    while read -r id; do pods remove "$id" >/dev/null 2>&1; done
+  containerd_stop
+  # A shim that is left is ours when it serves our socket.
+  local shim
+  for shim in /proc/[0-9]*; do
+    case $(readlink "$shim/exe" 2>/dev/null) in
+      "$CTD_TREE"/usr/bin/containerd-shim*)
+        tr '\0' ' ' <"$shim/cmdline" 2>/dev/null | grep -qF "$CRI" && kill -9 "${shim##*/}" 2>/dev/null ;;
+    esac
+  done
+  mount | awk -v under="$CTD/" 'index($3, under) == 1 {print $3}' | sort -r |
+    while read -r where; do umount -l "$where" 2>/dev/null; done
+  umount -l /run/containerd 2>/dev/null
+}
