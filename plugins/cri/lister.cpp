@@ -237,7 +237,7 @@ Task<Result<>> Lister::publish(std::uint32_t kind, plugin::Identity who, int pid
         host_.log(USHER_LOG_ERROR, "the agent does not take what the runtime lists: " + why);
         co_return Result<>{};
       }
-      if (failure.status() == USHER_ABSENT) {
+      if (failure.status() == USHER_STOPPING) {
         break;
       }
     }
