@@ -9,7 +9,9 @@
 namespace usher::adapter {
 namespace {
 
-constexpr std::uint32_t kMaxLines = 256;       // that wait to be written
+// Lines that wait to be written; chatter leaves room for warnings and errors.
+constexpr std::uint32_t kMaxLines = 256;
+constexpr std::uint32_t kMaxGraveLines = 512;
 constexpr std::size_t kMaxLateTickets = 1024;  // that are told from answers given twice
 
 }  // namespace
@@ -97,6 +99,7 @@ void Bridge::begin_destroy() {
   {
     const std::scoped_lock lock(mutex_);
     phase_ = Phase::destroying;
+    destroyer_ = std::this_thread::get_id();
   }
   end_publishing();
   over_ = true;
@@ -129,7 +132,8 @@ void Bridge::close() {
 bool Bridge::may_call(std::string_view what) {
   {
     const std::scoped_lock lock(mutex_);
-    if (phase_ != Phase::stopped && phase_ != Phase::gone) {
+    const bool in_destroy = phase_ == Phase::destroying && destroyer_ == std::this_thread::get_id();
+    if (phase_ < Phase::stopped || in_destroy) {
       return true;
     }
   }
@@ -268,7 +272,7 @@ void Bridge::log(void* self, std::uint32_t level, usher_string message) {
                            : text.error());
     return;
   }
-  if (bridge.lines_ >= kMaxLines) {
+  if (bridge.lines_ >= (level < USHER_LOG_WARNING ? kMaxLines : kMaxGraveLines)) {
     bridge.counters_.add(Count::log_lines_dropped);
     return;
   }

@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "adapter/convert.hpp"
@@ -67,6 +68,7 @@ class Bridge {
   void misbehaved(const Misuse& misuse);
 
  private:
+  // In this order.
   enum class Phase : std::uint8_t { created, started, stopping, stopped, destroying, gone };
 
   Bridge(asio::io_context& loop, std::string name, std::vector<std::string> runtimes, Hooks hooks);
@@ -121,9 +123,10 @@ class Bridge {
   std::atomic<std::uint32_t> lines_ = 0;  // posted and not written yet
   std::atomic<std::uint32_t> work_ = 0;   // open watches, timers and posts
 
-  std::mutex mutex_;        // of the next six
+  std::mutex mutex_;        // of the next seven
   asio::io_context* loop_;  // null once closed; written on the loop only
   Phase phase_ = Phase::created;
+  std::thread::id destroyer_;
   std::uint64_t stop_ticket_ = 0;
   std::vector<std::weak_ptr<Gate>> gates_;
   std::set<std::uint64_t> installing_;  // handles on their way to the loop, not cancelled

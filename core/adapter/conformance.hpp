@@ -22,6 +22,7 @@ struct ConformanceOptions {
   std::filesystem::path path;
   bool trust_any_owner = false;
   Config settings;                         // what create gets
+  std::vector<std::string> rules;          // ids; empty: all
   std::chrono::milliseconds limit{10000};  // of each rule
 };
 

@@ -21,6 +21,7 @@ struct Options {
   std::string file;
   bool trust_any_owner = false;
   std::vector<std::string> settings;  // KEY=VALUE
+  std::vector<std::string> rules;
   int limit_ms = 10000;
 };
 
@@ -87,6 +88,7 @@ int run(const Options& options, const Terminal& terminal) {
       adapter::check_conformance({.path = options.file,
                                   .trust_any_owner = options.trust_any_owner,
                                   .settings = config_of(options.settings),
+                                  .rules = options.rules,
                                   .limit = std::chrono::milliseconds(options.limit_ms)});
   std::size_t counts[4] = {};
   for (const auto& verdict : verdicts) {
@@ -127,6 +129,7 @@ void add_adapter_commands(CLI::App& app, std::function<int(const Terminal&)>& co
                   "Load an adapter that root does not own, or that others may write");
   check->add_option("--set", options->settings, "A setting of the adapter: KEY=VALUE")
       ->check(has_equals_sign);
+  check->add_option("--rule", options->rules, "Only this rule; repeatable");
   check->add_option("--limit", options->limit_ms, "How long one rule may take, in milliseconds")
       ->check(CLI::Range(100, 600'000))
       ->capture_default_str();

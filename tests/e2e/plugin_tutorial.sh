@@ -84,8 +84,9 @@ grep -q 'files .*running' sh.04.out && ok "the agent chose the adapter" ||
   { not_ok "the agent chose the adapter"; sed 's/^/# /' sh.04.out; }
 
 # A bundle without our hook: the adapter alone brings the container in.
-NETNS= bundle c1 ignored ignored ignored -- /denied/probe mark /marks/c1
-sed -i '/"hooks"/,/"poststop"/d' "$W/bundles/c1/config.json"
+bundle c1 ignored ignored ignored -- /denied/probe mark /marks/c1
+bundle c3 ignored ignored ignored -- /bin/sleep 1000
+sed -i '/"hooks"/,/"poststop"/d' "$W"/bundles/c?/config.json
 ln -s "$W/bundles/c1" bundle
 page 5 "a container is made and announced"
 [ "$(cat /run/files/c1.verdict)" = ok ] && ok "the gate says ok" ||
@@ -99,12 +100,16 @@ check "the denial is told, with who and which rule" wait_for 10 \
 [ ! -e "$W/marks/c1" ] && ok "its program did not run" || not_ok "its program ran"
 usherctl adapters --json | grep -q '"gates": *1' && ok "the gate is counted" || not_ok "the gate is counted"
 
-# What is there before the agent is adopted by the list.
+# What ran before the agent is adopted by the list.
 agent_stop
-agent_start || { not_ok "the agent starts again"; finish; }
-check "the list is complete after a restart" wait_for 5 grep -q "list is complete" "$W/usherd.log"
 runc delete -f c1 >/dev/null 2>&1
 rm -f /run/files/c1.json
+runc run -d --bundle "$W/bundles/c3" c3 </dev/null >"$W/out/c3" 2>&1
+echo "{\"namespace\": \"shop\", \"pod\": \"old-0\", \"pid\": \"$(runc state c3 | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')\"}" \
+  >/run/files/c3.json
+agent_start || { not_ok "the agent starts again"; finish; }
+check "what ran before is adopted" wait_for 10 sh -c "usherctl workloads | grep -q 'shop/old-0.*files'"
+runc delete -f c3 >/dev/null 2>&1
 
 echo '{"namespace": broken' >/run/files/c2.json
 check "a file that says nobody is refused by the adapter, by name" wait_for 5 \

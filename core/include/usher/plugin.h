@@ -227,9 +227,9 @@ typedef struct usher_plugin {
    * its extensions. On an error nothing runs. */
   int32_t (*start)(void* instance, usher_error* error);
   /* [main] Once, only after a start that worked, possibly at once after it. Answers `stopped` when
-   * no call to the host will come any more; first everything that was asked and not answered yet is
-   * answered. An instance that does not answer within the host's deadline is left alone for ever.
-   */
+   * no call to the host will come any more but from within destroy; first everything that was asked
+   * and not answered yet is answered. An instance that does not answer within the host's deadline
+   * is left alone for ever. */
   void (*stop)(void* instance, usher_done stopped);
   /* [main] After `stopped`, or after create where start was not called or failed. No callback of
    * usher.loop/1 comes any more. */

@@ -17,10 +17,15 @@ namespace data = boost::unit_test::data;
 
 namespace {
 
+// `rules` empty: all.
 std::vector<Verdict> check(const std::string& library, const usher::adapter::Config& settings = {},
+                           std::vector<std::string> rules = {},
                            std::chrono::milliseconds limit = 20s) {
-  return check_conformance(
-      {.path = library, .trust_any_owner = true, .settings = settings, .limit = limit});
+  return check_conformance({.path = library,
+                            .trust_any_owner = true,
+                            .settings = settings,
+                            .rules = std::move(rules),
+                            .limit = limit});
 }
 
 const Verdict& of(const std::vector<Verdict>& verdicts, const std::string& rule) {
@@ -75,20 +80,21 @@ BOOST_DATA_TEST_CASE(a_broken_rule_is_named, data::make(kBroken), broken) {
   if (*broken.setting != '\0') {
     settings["rule"] = std::string(broken.setting);
   }
-  const auto verdicts = check(test_adapter(broken.library), settings);
+  const auto verdicts = check(test_adapter(broken.library), settings, {broken.rule});
   const auto& verdict = of(verdicts, broken.rule);
   BOOST_TEST((verdict.result == Verdict::Result::failed));
   BOOST_TEST(verdict.detail.find(broken.detail) != std::string::npos, verdict.detail);
 }
 
 BOOST_AUTO_TEST_CASE(an_adapter_that_hangs_fails_its_rule_and_the_rest_is_tried) {
-  const auto verdicts = check(test_adapter("rude"), {{"rule", std::string("hang")}}, 300ms);
+  const auto verdicts =
+      check(test_adapter("rude"), {{"rule", std::string("hang")}}, {"life", "probe"}, 1s);
   BOOST_TEST(of(verdicts, "life").detail.find("it hung") != std::string::npos);
   BOOST_TEST((of(verdicts, "probe").result == Verdict::Result::passed));
 }
 
 BOOST_AUTO_TEST_CASE(an_adapter_that_others_may_write_is_not_loaded) {
-  const auto verdicts = check_conformance({.path = "/dev/null", .settings = {}});
+  const auto verdicts = check_conformance({.path = "/dev/null", .settings = {}, .rules = {}});
   BOOST_TEST(verdicts.size() == 1U);
   BOOST_TEST(verdicts.front().detail.find("writable by others") != std::string::npos);
 }
