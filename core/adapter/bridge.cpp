@@ -9,7 +9,9 @@
 namespace usher::adapter {
 namespace {
 
-constexpr std::uint32_t kMaxLines = 256;       // that wait to be written
+// Lines that wait to be written; chatter leaves room for warnings and errors.
+constexpr std::uint32_t kMaxLines = 256;
+constexpr std::uint32_t kMaxGraveLines = 512;
 constexpr std::size_t kMaxLateTickets = 1024;  // that are told from answers given twice
 
 }  // namespace
@@ -270,7 +272,7 @@ void Bridge::log(void* self, std::uint32_t level, usher_string message) {
                            : text.error());
     return;
   }
-  if (bridge.lines_ >= kMaxLines) {
+  if (bridge.lines_ >= (level < USHER_LOG_WARNING ? kMaxLines : kMaxGraveLines)) {
     bridge.counters_.add(Count::log_lines_dropped);
     return;
   }

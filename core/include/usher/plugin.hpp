@@ -19,6 +19,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <initializer_list>
@@ -297,7 +298,8 @@ class Host {
   // why. One that awaits each event never sees USHER_BUSY.
   [[nodiscard]] Publication publish(Event event) const;
   // The raw call. Throws when the host does not take it.
-  void publish(const usher_event& event, usher_done done) const {
+  template <std::same_as<usher_event> Raw>
+  void publish(const Raw& event, usher_done done = {}) const {
     std::string text(512, '\0');
     usher_error error{sizeof error, 0, text.data(), text.size(), 0};
     if (const auto status = host_->publish(host_->context, &event, done, &error);

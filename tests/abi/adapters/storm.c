@@ -118,7 +118,7 @@ static void stop(void* context, usher_done stopped) {
   }
   snprintf(line, sizeof line, "%s gate was answered",
            atomic_load(&self->taken) == atomic_load(&self->answered) ? "every" : "not every");
-  self->host->log(self->host->context, USHER_LOG_INFO, text(line));
+  self->host->log(self->host->context, USHER_LOG_WARNING, text(line));
   stopped.call(stopped.context, stopped.ticket, USHER_OK, NULL);
 }
 

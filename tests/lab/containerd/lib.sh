@@ -32,7 +32,12 @@ containerd_start() {
     not_ok "containerd $CTD_VERSION starts"
     finish
   }
-  ctr -n k8s.io images ls -q | grep -q usher/box || ctr -n k8s.io images import "$CTD/box.tar" >/dev/null
+  ctr -n k8s.io images ls -q | grep -q usher/box ||
+    ctr -n k8s.io images import "$CTD/box.tar" >"$W/import.log" 2>&1 || {
+    sed 's/^/# /' "$W/import.log"
+    not_ok "containerd takes the test's image"
+    finish
+  }
 }
 
 ctr() { "$CTD_TREE/usr/bin/ctr" -a "$CRI" "$@"; }

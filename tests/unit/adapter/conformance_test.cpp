@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(an_adapter_that_hangs_fails_its_rule_and_the_rest_is_tried)
 }
 
 BOOST_AUTO_TEST_CASE(an_adapter_that_others_may_write_is_not_loaded) {
-  const auto verdicts = check_conformance({.path = "/dev/null", .settings = {}});
+  const auto verdicts = check_conformance({.path = "/dev/null", .settings = {}, .rules = {}});
   BOOST_TEST(verdicts.size() == 1U);
   BOOST_TEST(verdicts.front().detail.find("writable by others") != std::string::npos);
 }

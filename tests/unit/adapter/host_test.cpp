@@ -83,6 +83,23 @@ BOOST_AUTO_TEST_CASE(a_descriptor_shorter_than_version_1_is_refused) {
        "gave a usher_plugin_v1 of 96 bytes; version 1.0's has 104");
 }
 
+// Built against tests/abi/frozen/plugin-1.0.h, whatever today's header has become.
+BOOST_AUTO_TEST_CASE(an_adapter_of_version_1_0_answers_todays_host) {
+  BOOST_TEST_REQUIRE(make_with(test_adapter("frozen_minimal_c")).start().has_value());
+  BOOST_TEST(identify("minimal", state_of("a")).value().pod_labels.at("app") == "web");
+  stop();
+  BOOST_TEST((host->adapters().at(0).state == State::stopped));
+}
+
+BOOST_AUTO_TEST_CASE(an_adapter_of_version_1_0_feeds_todays_host) {
+  BOOST_TEST_REQUIRE(make_with(test_adapter("frozen_talkative")).start().has_value());
+  run_until([&] { return events.size() == 3U; });
+  BOOST_TEST(events.at(0).identity.container_id == "c1");
+  BOOST_TEST(events.at(0).cgroup_path == "/talk/c1");
+  events.clear();  // the gate is let go of
+  run_until([&] { return logged("gate 7: 1 the agent is stopping"); });
+}
+
 BOOST_AUTO_TEST_CASE(what_a_later_adapter_says_beyond_todays_structs_is_left_out) {
   BOOST_TEST_REQUIRE(make_with(test_adapter("newer")).start().has_value());
   run_until([&] { return !events.empty(); });
@@ -113,7 +130,7 @@ BOOST_AUTO_TEST_CASE(automatic_selection_lists_what_it_left_out_and_why) {
       BOOST_TEST(info.selection == "not chosen: it cannot be used");
     }
   }
-  BOOST_TEST(running == 8U);
+  BOOST_TEST(running == 9U);
   BOOST_TEST(logged("minimal-c: chosen: its probe found the runtime on this node; version 1.0"));
   BOOST_TEST(logged("refusing: not chosen: no such runtime here"));
   stop(20ms);  // mute never stops

@@ -83,9 +83,19 @@ BOOST_AUTO_TEST_CASE(json_parses_and_has_the_documented_keys) {
              std::string::npos);
   BOOST_TEST(Json::parse(box.run({"policies", "list", "--json"}).out)["policies"][0]["state"] ==
              "last-good");
-  BOOST_TEST(Json::parse(box.run({"adapters", "--json"}).out)["adapters"][0]["name"] == "cri-o");
+  const auto adapter = Json::parse(box.run({"adapters", "--json"}).out)["adapters"][0];
+  BOOST_TEST(adapter["name"] == "cri-o");
+  BOOST_TEST(adapter["selection"] == "chosen: its probe found the runtime on this node");
+  BOOST_TEST(adapter["counters"]["answered_twice"] == 3);
   BOOST_TEST(Json::parse(box.run({"explain", "x", "exec", "/bin/sh", "--json"}).out)["verdict"] ==
              "deny");
+}
+
+BOOST_AUTO_TEST_CASE(an_adapters_broken_rules_are_told_from_what_it_may_do) {
+  Box box;
+  const auto text = box.run({"adapters"}).out;
+  BOOST_TEST(text.find("answered_twice 3") != std::string::npos);
+  BOOST_TEST(text.find("events 5") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(events_are_one_line_each_in_both_forms) {

@@ -80,6 +80,8 @@ api::Answer<v1::ListAdaptersResponse> ClientDouble::adapters() {
   adapter->set_name("cri-o");
   adapter->set_reason(kHostile);
   adapter->add_runtimes("podman");
+  adapter->set_selection("chosen: its probe found the runtime on this node");
+  adapter->mutable_counters()->insert({{"answered_twice", 3}, {"events", 5}});
   return response;
 }
 
