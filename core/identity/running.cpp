@@ -42,7 +42,7 @@ int last_number(std::string_view status, std::string_view name) {
   if (at == std::string_view::npos) {
     return 0;
   }
-  auto line = status.substr(at, status.find('\n', at) - at);
+  auto line = status.substr(at, status.find('\n', at + 1) - at);
   line = line.substr(line.find_last_of("\t ") + 1);
   int value = 0;
   std::from_chars(line.data(), line.data() + line.size(), value);

@@ -152,7 +152,10 @@ Task<Result<>> Lister::list() {
     co_return std::unexpected(version.error());
   }
   std::map<std::string, Sandbox> known;
-  auto done = co_await publish_sandboxes(known);
+  auto done = co_await publish(USHER_EVENT_LISTING, {}, 0);
+  if (done) {
+    done = co_await publish_sandboxes(known);
+  }
   if (done) {
     done = co_await publish_containers(known);
   }
@@ -224,12 +227,13 @@ Task<Result<>> Lister::publish(std::uint32_t kind, plugin::Identity who, int pid
   event.size = sizeof event;
   event.kind = kind;
   event.runtime = plugin::raw(options_.runtime);
-  event.identity = kind == USHER_EVENT_SYNCED ? nullptr : raw.get();
+  const bool bare = kind == USHER_EVENT_SYNCED || kind == USHER_EVENT_LISTING;
+  event.identity = bare ? nullptr : raw.get();
   event.pid = pid;
   std::string why;
   for (int i = 0; i < kBusyTries && !stopping_; ++i) {
     try {
-      host_.publish(event);
+      host_.publish(event, {});
       co_return Result<>{};
     } catch (const plugin::Failure& failure) {
       why = failure.what();
@@ -237,7 +241,7 @@ Task<Result<>> Lister::publish(std::uint32_t kind, plugin::Identity who, int pid
         host_.log(USHER_LOG_ERROR, "the agent does not take what the runtime lists: " + why);
         co_return Result<>{};
       }
-      if (failure.status() == USHER_ABSENT) {
+      if (failure.status() == USHER_STOPPING) {
         break;
       }
     }

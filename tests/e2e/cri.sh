@@ -131,6 +131,21 @@ check "the adapter is healthy again and has listed" wait_for 10 sh -c \
   "grep -c 'list is complete' '$W/usherd.log' | grep -qx 2"
 check "and no container was adopted twice" sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' workloads --json | grep -o '$C1' | sort | uniq -c | grep -qE '^ *[12] '"
 
+# ---- the agent goes and comes back, once with its records and once without
+agent_kill
+agent_start || { not_ok "the agent starts again"; finish; }
+check "a new agent takes over" grep -q '"message":"adopted [2-9], ' "$W/usherd.log"
+check "and lists again" wait_for 10 sh -c "grep -c 'list is complete' '$W/usherd.log' | grep -qx 3"
+agent_kill
+rm -f "$W"/run/workloads/*
+agent_start || { not_ok "the agent starts without records"; finish; }
+check "workloads whose records were lost are known again by the runtime's record" \
+  wait_for 10 grep -q '"event":"identified".*"pod":"api"' "$W/usherd.log"
+check "and are under their pod's policy still" \
+  sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' explain payments/api exec /denied/probe | grep -i kill"
+[ "$(grep -c "\"event\":\"enrolled\".*$C1" "$W/usherd.log")" = 1 ] && ok "nothing was enrolled twice" ||
+  not_ok "a container was enrolled again"
+
 # ---- the end of a pod is the kernel's to tell
 pods remove "$S1" >/dev/null 2>&1
 check "a removed pod's workload ends" wait_for 30 sh -c "! '$BIN/usherctl' --socket '$W/run/admin.sock' workloads --json | grep -q '$C1'"

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <asio/io_context.hpp>
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -48,25 +49,25 @@ class LoopHost {
   static std::int32_t publish(void* self, const usher_event* event, usher_done, usher_error*) {
     if (of(self).busy > 0) {
       --of(self).busy;
-      return USHER_FAILED;
+      return USHER_BUSY;
     }
     identity::Identity who;
     if (event->identity != nullptr) {
-      auto read = adapter::identity_of(*event->identity);
+      auto read = adapter::identity_of(event->identity);
       if (!read) {
         return USHER_INVALID;
       }
       who = std::move(*read);
     }
     of(self).published.push_back(
-        {event->kind, adapter::text_of(event->runtime), std::move(who), event->pid});
+        {event->kind, std::string(plugin::view(event->runtime)), std::move(who), event->pid});
     return USHER_OK;
   }
   static void log(void* self, std::uint32_t, usher_string message) {
-    of(self).logged.push_back(adapter::text_of(message));
+    of(self).logged.push_back(std::string(plugin::view(message)));
   }
   static void set_health(void* self, std::uint32_t health, usher_string reason) {
-    of(self).healths.push_back(std::to_string(health) + " " + adapter::text_of(reason));
+    of(self).healths.push_back(std::to_string(health) + " " + std::string(plugin::view(reason)));
   }
   static const void* extension(void* self, usher_string id) {
     return plugin::view(id) == USHER_EXT_LOOP ? &of(self).loop_ : nullptr;
@@ -90,7 +91,8 @@ class LoopHost {
   static void cancel(void* self, std::uint64_t handle) { of(self).watches_.cancel(handle); }
 
   std::uint64_t next_ = 0;
-  adapter::Watches watches_{context};
+  std::atomic<std::uint32_t> open_ = 0;
+  adapter::Watches watches_{context, open_};
   usher_loop loop_{sizeof(usher_loop), 0, &watch, &timer, nullptr, &cancel};
   usher_host table_{sizeof(usher_host), 0, this, &publish, &log, &set_health, &extension};
 };

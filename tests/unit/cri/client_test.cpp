@@ -240,18 +240,20 @@ BOOST_AUTO_TEST_CASE(all_that_runs_is_published_and_then_synced) {
   Lister lister(host.host(), options());
   lister.start();
   host.run_until([&] { return !healths.empty(); });
-  BOOST_REQUIRE(host.published.size() == 3U);
-  BOOST_TEST(host.published[0].kind == static_cast<std::uint32_t>(USHER_EVENT_SANDBOX_STARTING));
-  BOOST_TEST(host.published[0].who.sandbox_id == "s1");
-  BOOST_TEST(host.published[0].who.pod_labels.at("app") == "api");
-  const auto& container = host.published[1];
+  BOOST_REQUIRE(host.published.size() == 4U);
+  BOOST_TEST(host.published[0].kind == static_cast<std::uint32_t>(USHER_EVENT_LISTING));
+  const auto& sandbox = host.published[1];
+  BOOST_TEST(sandbox.kind == static_cast<std::uint32_t>(USHER_EVENT_SANDBOX_STARTING));
+  BOOST_TEST(sandbox.who.sandbox_id == "s1");
+  BOOST_TEST(sandbox.who.pod_labels.at("app") == "api");
+  const auto& container = host.published[2];
   BOOST_TEST(container.kind == static_cast<std::uint32_t>(USHER_EVENT_CONTAINER_RUNNING));
   BOOST_TEST(container.runtime == "cri-o");
   BOOST_TEST(container.who.container_id == "c1");
   BOOST_TEST(container.who.pod_namespace == "payments");
   BOOST_TEST(container.who.labels_known);
   BOOST_TEST(container.pid == 42);
-  BOOST_TEST(host.published[2].kind == static_cast<std::uint32_t>(USHER_EVENT_SYNCED));
+  BOOST_TEST(host.published[3].kind == static_cast<std::uint32_t>(USHER_EVENT_SYNCED));
   BOOST_TEST(healths[0].starts_with("1 joined with cri-o 1.37.0"));
   stop(lister);
 }
@@ -290,7 +292,7 @@ BOOST_AUTO_TEST_CASE(a_host_without_room_is_asked_again) {
   Lister lister(host.host(), options());
   lister.start();
   host.run_until([&] { return count(USHER_EVENT_SYNCED) == 1; });
-  BOOST_TEST(host.published.size() == 3U);
+  BOOST_TEST(host.published.size() == 4U);
   stop(lister);
 }
 

@@ -7,6 +7,7 @@ using usher::identity::container_cgroup;
 using usher::identity::expand_cgroups_path;
 using usher::identity::owner_of;
 using usher::identity::unified_path;
+using usher::identity::whole_container_cgroup;
 
 namespace {
 
@@ -140,6 +141,18 @@ BOOST_AUTO_TEST_CASE(the_scope_stands_for_cruns_child) {
              "/user.slice/session-3.scope/container");
 }
 
+BOOST_AUTO_TEST_CASE(a_running_container_is_all_that_lies_below_its_cgroup) {
+  const std::string pod = "/kubepods/burstable/pod11111111-2222-3333-4444-555555555555";
+  BOOST_TEST(whole_container_cgroup(pod + "/" + kId) == pod + "/" + kId);
+  BOOST_TEST(whole_container_cgroup(pod + "/" + kId + "/init.scope") == pod + "/" + kId);
+  BOOST_TEST(whole_container_cgroup(pod + "/" + kId + "/a/b") == pod + "/" + kId);
+  const std::string scope = "/machine.slice/libpod-" + kId + ".scope";
+  BOOST_TEST(whole_container_cgroup(scope + "/container/payload") == scope);
+  BOOST_TEST(whole_container_cgroup("/made/by/hand") == "/made/by/hand");
+  BOOST_TEST(whole_container_cgroup("/") == "/");
+  BOOST_TEST(whole_container_cgroup("") == "");
+}
+
 BOOST_AUTO_TEST_CASE(hostile_paths_end) {
   std::string deep;
   for (int i = 0; i < 2000; ++i) {
@@ -150,6 +163,7 @@ BOOST_AUTO_TEST_CASE(hostile_paths_end) {
                           "/kubepods-pod.slice", "/kubepods/pod/x", "/kubepods//podu//c"}) {
     (void)owner_of(odd);
     (void)container_cgroup(odd);
+    (void)whole_container_cgroup(odd);
   }
   owned_by("/kubepods//podu//c", "u", "c");
 }
