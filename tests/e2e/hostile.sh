@@ -104,8 +104,9 @@ for uid in ${HOSTILE_CONTROL:+c1000 c0} 1000 0; do
   control= ns=payments
   case $uid in c*) control=1 ns=free uid=${uid#c} ;; esac
   prepare
+  EXEC_USER=$uid # CAP_SETFCAP below: without it root has no user namespace in which it is root
   who="uid $uid" c=hostile-$control$uid
-  CAPS='"CAP_SYS_ADMIN","CAP_DAC_READ_SEARCH","CAP_SYS_PTRACE","CAP_NET_ADMIN","CAP_BPF"' RUN_UID=$uid \
+  CAPS='"CAP_SYS_ADMIN","CAP_DAC_READ_SEARCH","CAP_SYS_PTRACE","CAP_NET_ADMIN","CAP_BPF","CAP_SETFCAP"' RUN_UID=$uid \
     MOUNTS=$volumes bundle "$c" $ns "$c" main -- $probe sleep
   check "$who: the container runs" run_detached "$rt" "$c"
   free "a volume's file that no rule names" $probe open /vol/programs r
@@ -127,7 +128,6 @@ for uid in ${HOSTILE_CONTROL:+c1000 c0} 1000 0; do
   held "root bound with all below" $own bind / /data/mnt $probe open /data/mnt/vol/secret/key r
   held "reopened by descriptor" $hostile reopen /data/secret/key
   held "reopened after its end" $hostile deleted /data/secret/doomed
-  held "linked by descriptor" $hostile link-fd /data/secret/key /data/open/l1
   held "linked by /proc" $hostile link-proc /data/secret/key /data/open/l2
   held "a nameless file linked into a ruled directory" $hostile tmpfile /data/open /etc/t
   held "a nameless file in a ruled directory" $hostile tmpfile /etc /data/open/t
@@ -157,6 +157,7 @@ for uid in ${HOSTILE_CONTROL:+c1000 c0} 1000 0; do
     wait $catcher
     status=$?
     if [ -n "$control" ]; then echo "# control: trace: $status"; elif [ $status -eq 0 ]; then not_ok "$who: a runtime's process was traced before its exec"; else ok "$who: a runtime's process cannot be traced before its exec"; fi
+    held "linked by descriptor" $hostile link-fd /data/secret/key /data/open/l1
     held "an attribute" $hostile xattr /etc/passwd
     held "an ACL" $hostile acl /etc/passwd
     held "an inode flag" $hostile chattr /etc/passwd
@@ -173,7 +174,7 @@ for uid in ${HOSTILE_CONTROL:+c1000 c0} 1000 0; do
 
   [ -z "$control" ] || continue
   c=strict-$uid
-  CAPS='"CAP_SYS_ADMIN"' RUN_UID=$uid MOUNTS=$volumes bundle "$c" strict "$c" main -- $probe sleep
+  CAPS='"CAP_SYS_ADMIN","CAP_SETFCAP"' RUN_UID=$uid MOUNTS=$volumes bundle "$c" strict "$c" main -- $probe sleep
   check "$who: the container with an allow-list runs" run_detached "$rt" "$c"
   unmarked "allow-list: a program elsewhere" /denied/probe mark /marks/it
   unmarked "allow-list: a file system of its own over an allowed directory" $own tmpfs /usr/bin $probe mark /marks/it

@@ -228,10 +228,11 @@ run_detached() { # run_detached RUNTIME NAME
     >"$W/out/$name" 2>&1 </dev/null
 }
 
-exec_in() { # exec_in RUNTIME NAME ARG…
+exec_in() { # exec_in RUNTIME NAME ARG…; EXEC_USER: uid, else the runtime's choice (crun: root)
   local runtime=$1 name=$2
   shift 2
-  "$runtime" --root "$W/state.$runtime" exec "$name" "$@" >"$W/out/$name.exec" 2>&1 </dev/null
+  "$runtime" --root "$W/state.$runtime" exec ${EXEC_USER:+--user "$EXEC_USER:0"} "$name" "$@" \
+    >"$W/out/$name.exec" 2>&1 </dev/null
 }
 
 delete() { "$1" --root "$W/state.$1" delete -f "$2" >/dev/null 2>&1; }

@@ -68,8 +68,9 @@ free() {
 for rt in $(runtimes); do
   for uid in 0 1000; do
     prepare
+    EXEC_USER=$uid # CAP_SETFCAP below: without it root has no user namespace in which it is root
     who="$rt uid $uid" c=shed-$rt-$uid
-    CAPS='"CAP_SYS_ADMIN","CAP_DAC_READ_SEARCH","CAP_SYS_RESOURCE"' RUN_UID=$uid \
+    CAPS='"CAP_SYS_ADMIN","CAP_DAC_READ_SEARCH","CAP_SYS_RESOURCE","CAP_SETFCAP"' RUN_UID=$uid \
       MOUNTS=",{\"destination\":\"/sys/fs/cgroup\",\"type\":\"bind\",\"source\":\"/sys/fs/cgroup\",\"options\":[\"rbind\",\"rw\"]}" \
       bundle "$c" payments "$c" main -- $probe sleep
     check "$who: the container runs" run_detached "$rt" "$c"

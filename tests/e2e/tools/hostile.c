@@ -47,8 +47,7 @@ static int run(char** argv) {
 
 static void write_text(const char* path, const char* text) {
   const int fd = open(path, O_WRONLY);
-  if (fd < 0) return;
-  if (write(fd, text, strlen(text)) < 0) perror(path);
+  if (fd < 0 || write(fd, text, strlen(text)) < 0) perror(path);
   close(fd);
 }
 
