@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Programs that do nothing, on the hooks that an open meets: the floor that `make bench` compares
  * with. */
+#include <linux/bpf.h>
+/* after the types that they use */
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-#include <linux/bpf.h>
 
 struct file;
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
