@@ -1,11 +1,8 @@
 #include "agent/run_lock.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include "base/file.hpp"
+#include "base/lock_file.hpp"
 
 namespace usher::agent {
 
@@ -17,25 +14,8 @@ Result<Fd> lock_run_directory(const std::filesystem::path& run_dir) {
   if (problem) {
     return fail_system(fmt::format("cannot make {}", run_dir.string()), problem.value());
   }
-  const auto path = run_dir / "usherd.lock";
-  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) {
-    return fail_system(fmt::format("cannot open {}", path.string()));
-  }
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    const int code = errno;
-    auto holder = read_all(fd.get(), 64, path.string()).value_or("");
-    holder.erase(holder.find_last_not_of('\n') + 1);
-    return fail_system(fmt::format("cannot lock {}", path.string()), code,
-                       fmt::format("another usherd (pid {}) runs with this run_dir: stop it first",
-                                   holder.empty() ? "unknown" : holder));
-  }
-  const auto pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(fd.get(), 0) != 0 ||
-      ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return fail_system(fmt::format("cannot write {}", path.string()));
-  }
-  return fd;
+  return hold_lock_file(run_dir / "usherd.lock", "another usherd",
+                        "runs with this run_dir: stop it first");
 }
 
 }  // namespace usher::agent

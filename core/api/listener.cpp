@@ -1,7 +1,5 @@
 #include "api/listener.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "base/file.hpp"
+#include "base/lock_file.hpp"
 
 namespace usher::api {
 namespace {
@@ -34,33 +32,6 @@ std::optional<sockaddr_un> address_of(const std::filesystem::path& path) {
 // For bind and connect: the one cast that the socket interface asks for.
 const sockaddr* generic(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
-}
-
-Result<Fd> take_lock(const std::filesystem::path& socket_path) {
-  const std::string path = socket_path.native() + ".lock";
-  Fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock) {
-    return fail_system("cannot open the lock file " + path);
-  }
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) {
-      return fail_system("cannot lock " + path);
-    }
-    auto holder = read_all(lock.get(), 64, path).value_or("");
-    while (!holder.empty() && holder.back() == '\n') {
-      holder.pop_back();
-    }
-    return fail(fmt::format("{} is held by another agent (pid {}): stop that one, or give this one "
-                            "another socket",
-                            socket_path.native(), holder.empty() ? "unknown" : holder),
-                EWOULDBLOCK);
-  }
-  const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(lock.get(), 0) != 0 ||
-      ::pwrite(lock.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return fail_system("cannot write the agent's pid to " + path);
-  }
-  return lock;
 }
 
 // Removes what a dead agent left. Called with the lock held.
@@ -103,7 +74,8 @@ Result<Listener> Listener::open(const std::filesystem::path& path) {
   }
   Listener out;
   out.path_ = path;
-  auto lock = take_lock(path);
+  auto lock = hold_lock_file(path.native() + ".lock", "another agent",
+                             "listens there: stop that one, or give this one another socket");
   if (!lock) {
     return std::unexpected(lock.error());
   }

@@ -12,8 +12,7 @@ namespace usher::api {
 
 // Holds, in this order: the lock file PATH.lock (flock; the kernel drops it when the agent dies,
 // however it dies), the listening socket at PATH, mode 0600 from its first moment. Destroying it
-// removes the socket, if it is still the one that was bound, and then lets the lock go; the lock
-// file stays, since removing it would let two agents hold two locks of one name.
+// removes the socket, if it is still the one that was bound, and then lets the lock go.
 class Listener {
  public:
   // A socket that a dead agent left is taken over once the lock is held. Errors: another agent

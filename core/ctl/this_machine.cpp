@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/mount.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,7 +11,7 @@
 #include <cstdlib>
 
 #include "base/fd.hpp"
-#include "base/file.hpp"
+#include "base/kernel_file.hpp"
 #include "ctl/doctor.hpp"
 #include "enforce/kernel_facts.hpp"
 
@@ -20,23 +19,6 @@ namespace usher::ctl {
 namespace {
 
 constexpr int kVersionTimeout = 3000;  // ms without a word from `PROGRAM --version`
-
-// Opens a private instance where nothing is mounted; that shows up in no mount table.
-Result<std::string> kernel_file(const char* type, const char* mount, const char* file) {
-  if (auto text = read_file(std::filesystem::path(mount) / file, 4096)) {
-    return text;
-  }
-  const Fd context(::fsopen(type, FSOPEN_CLOEXEC));
-  if (!context || ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
-    return fail_system(std::string("cannot open the file system ") + type);
-  }
-  const Fd tree(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
-  const Fd opened(tree ? ::openat(tree.get(), file, O_RDONLY | O_CLOEXEC) : -1);
-  if (!opened) {
-    return fail_system(std::string("cannot open ") + mount + "/" + file);
-  }
-  return read_all(opened.get(), 4096, file);
-}
 
 std::optional<std::string> find_program(const std::string& name) {
   std::string path = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
@@ -110,7 +92,7 @@ Sources this_machine() {
   sources.release = name.release;
   sources.version = name.version;
   sources.is_root = ::geteuid() == 0;
-  sources.kernel_file = kernel_file;
+  sources.kernel_file = read_kernel_file;
   sources.try_lsm = enforce::lsm_usable;
   sources.try_tracing = enforce::tracing_usable;
   sources.version_of = version_of;

@@ -3,10 +3,8 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
-#include <sys/mount.h>
 #include <sys/utsname.h>
 
 #include <array>
@@ -14,33 +12,12 @@
 #include <string_view>
 
 #include "base/fd.hpp"
-#include "base/file.hpp"
+#include "base/kernel_file.hpp"
 #include "enforce/libbpf_options.hpp"
 
 namespace usher::enforce {
 
 namespace {
-
-// A file of a kernel file system, at `mount_point` or, where nothing is mounted there, in a private
-// instance, which shows up in no mount table.
-Result<std::string> read_kernel_file(const char* type, const char* mount_point, const char* path) {
-  if (auto text = read_file(std::filesystem::path(mount_point) / path, 4096)) {
-    return text;
-  }
-  const Fd context(::fsopen(type, FSOPEN_CLOEXEC));
-  if (!context || ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
-    return fail_system(fmt::format("cannot open the file system {}", type));
-  }
-  const Fd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
-  if (!mount) {
-    return fail_system(fmt::format("cannot look into the file system {}", type));
-  }
-  const Fd file(::openat(mount.get(), path, O_RDONLY | O_CLOEXEC));
-  if (!file) {
-    return fail_system(fmt::format("cannot open {} of {}", path, type));
-  }
-  return read_all(file.get(), 4096, path);
-}
 
 // `r0 = 0; exit`
 constexpr std::array<bpf_insn, 2> kReturnZero{

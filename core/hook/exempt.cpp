@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/glob.hpp"
+
 namespace usher::hook {
 namespace {
 
@@ -76,29 +78,6 @@ bool is_exempt(const Exemptions& exempt, const Subject& subject, const StringMap
   return matches_any(exempt.namespaces, subject.pod_namespace) &&
          holds_all(exempt.labels, subject.labels) && holds_all(exempt.annotations, annotations) &&
          (exempt.images.empty() || matches_any(exempt.images, subject.image));
-}
-
-bool glob_matches(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0;
-  std::size_t t = 0;
-  // Where to take up again when what follows the last * does not fit here.
-  std::size_t after_star = std::string_view::npos;
-  std::size_t retry_at = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      after_star = ++p;
-      retry_at = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (after_star != std::string_view::npos) {
-      p = after_star;
-      t = ++retry_at;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 }  // namespace usher::hook

@@ -26,7 +26,4 @@ Subject subject_of(std::string_view runtime, const State& state);
 // not match.
 bool is_exempt(const Exemptions& exempt, const Subject& subject, const StringMap& annotations);
 
-// * any run of bytes (also none, also '/'), ? one byte; everything else itself.
-bool glob_matches(std::string_view pattern, std::string_view text);
-
 }  // namespace usher::hook

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/escape.hpp"
+#include "base/glob.hpp"
 #include "policy/resolve.hpp"
 
 namespace usher::policy {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/glob.hpp"
+
 namespace usher::policy {
 namespace {
 
@@ -52,28 +54,6 @@ bool all_but_labels_hold(const Selector& selector, const identity::Identity& who
 }
 
 }  // namespace
-
-bool glob_matches(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;  // the last * met, and where its run would end
-  std::size_t run_end = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      run_end = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++run_end;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
-}
 
 bool selects(const Selector& selector, const identity::Identity& who, std::string_view runtime) {
   return all_but_labels_hold(selector, who, runtime) && labels_hold(selector, who.pod_labels);

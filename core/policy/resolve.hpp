@@ -18,7 +18,4 @@ bool selects(const Selector& selector, const identity::Identity& who, std::strin
 Result<RuleSet> resolve(const PolicySet& set, const identity::Identity& who,
                         std::string_view runtime);
 
-// * any run of bytes (also none, also '/'), ? one byte; everything else itself.
-bool glob_matches(std::string_view pattern, std::string_view text);
-
 }  // namespace usher::policy
