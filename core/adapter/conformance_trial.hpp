@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "adapter/bridge.hpp"
@@ -20,6 +21,17 @@ struct Findings {
   std::vector<std::string> warnings;
   std::string skipped;
 };
+
+// Notes `what` where the rule is broken; says whether it is.
+inline bool fails(Findings& findings, bool broken, std::string what) {
+  if (broken) {
+    findings.failures.push_back(std::move(what));
+  }
+  return broken;
+}
+
+// How long an adapter may take to show what it does.
+constexpr std::chrono::milliseconds kLook{300};
 
 // One instance of the adapter, from create to destroy, and what the agent saw of it. One thread.
 class Trial {
