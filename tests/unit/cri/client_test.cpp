@@ -1,122 +1,16 @@
-// The channel, the client and the lister against a real gRPC server that answers as told.
-#include <sys/resource.h>
-#include <unistd.h>
-
+// The channel and the client against a real gRPC server that answers as told.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <optional>
 
-#include "cri/cri.pb.h"
-#include "cri/grpc.hpp"
-#include "cri/lister.hpp"
-#include "fake_server.hpp"
-#include "lab/loop_host.hpp"
-#include "scratch.hpp"
+#include "cri_fixture.hpp"
 
 namespace usher::cri {
-namespace {
 
 using std::chrono::milliseconds;
+using test::CriFixture;
 using test::FakeServer;
-using test::LoopHost;
-
-template <class T>
-Detached store(Task<T> task, std::optional<T>& to) {
-  to = co_await std::move(task);
-}
-
-struct CriFixture {
-  test::Scratch scratch;
-  std::string socket = (scratch.path() / "cri.sock").string();
-  LoopHost host;
-  FakeServer server{socket};
-
-  template <class T>
-  Result<T> wait(Task<Result<T>> task) {
-    std::optional<Result<T>> answer;
-    store(std::move(task), answer);
-    host.run_until([&] { return answer.has_value(); });
-    BOOST_REQUIRE(answer.has_value());
-    return std::move(*answer);
-  }
-  Client client(milliseconds deadline = milliseconds(5000)) {
-    return Client(host.loop(), socket, deadline);
-  }
-  void serve_version() {
-    server.handlers["Version"] = [](const std::string&) {
-      v1::VersionResponse response;
-      response.set_runtime_name("cri-o");
-      response.set_runtime_version("1.37.0");
-      return FakeServer::Reply{response.SerializeAsString(), {}};
-    };
-  }
-  // One pod with one running container, pid 42.
-  void serve_pod() {
-    serve_version();
-    server.handlers["ListPodSandbox"] = [](const std::string&) {
-      v1::ListPodSandboxResponse response;
-      auto* item = response.add_items();
-      item->set_id("s1");
-      item->mutable_metadata()->set_namespace_("payments");
-      item->mutable_metadata()->set_name("api");
-      auto* label = item->add_labels();
-      label->set_key("app");
-      label->set_value("api");
-      auto* ended = response.add_items();
-      *ended = *item;
-      ended->set_id("s0");
-      ended->set_state(1);
-      return FakeServer::Reply{response.SerializeAsString(), {}};
-    };
-    server.handlers["ListContainers"] = [](const std::string&) {
-      v1::ListContainersResponse response;
-      for (const auto* id : {"c1", "c2"}) {
-        auto* item = response.add_containers();
-        item->set_id(id);
-        item->set_pod_sandbox_id("s1");
-        item->mutable_metadata()->set_name("main");
-        item->set_state(1);
-      }
-      return FakeServer::Reply{response.SerializeAsString(), {}};
-    };
-    server.handlers["ContainerStatus"] = [](const std::string& request) {
-      v1::ContainerStatusRequest asked;
-      asked.ParseFromString(request);
-      if (asked.container_id() == "c2") {
-        return FakeServer::Reply{{}, {grpc::StatusCode::NOT_FOUND, "ended meanwhile"}};
-      }
-      v1::ContainerStatusResponse response;
-      auto* info = response.add_info();
-      info->set_key("info");
-      info->set_value(R"({"pid":42})");
-      return FakeServer::Reply{response.SerializeAsString(), {}};
-    };
-  }
-  Lister::Options options() {
-    Lister::Options options;
-    options.runtime = "cri-o";
-    options.socket = socket;
-    options.first_pause = milliseconds(1);
-    options.longest_pause = milliseconds(20);
-    options.health = [this](std::uint32_t health, const std::string& reason) {
-      healths.push_back(std::to_string(health) + " " + reason);
-    };
-    return options;
-  }
-  std::size_t count(std::uint32_t kind) const {
-    return static_cast<std::size_t>(
-        std::ranges::count(host.published, kind, &LoopHost::Published::kind));
-  }
-  void stop(Lister& lister) {
-    bool stopped = false;
-    lister.stop([&] { stopped = true; });
-    host.run_until([&] { return stopped; });
-    BOOST_TEST(stopped);
-  }
-  std::vector<std::string> healths;
-};
-
-}  // namespace
+using test::store;
 
 BOOST_FIXTURE_TEST_SUITE(cri_client, CriFixture)
 
@@ -228,104 +122,6 @@ BOOST_AUTO_TEST_CASE(a_lost_connection_is_told_and_made_again) {
   server.start();
   BOOST_TEST(wait(asking.version()).has_value());
   asking.close();
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_FIXTURE_TEST_SUITE(cri_lister, CriFixture)
-
-BOOST_AUTO_TEST_CASE(all_that_runs_is_published_and_then_synced) {
-  serve_pod();
-  server.start();
-  Lister lister(host.host(), options());
-  lister.start();
-  host.run_until([&] { return !healths.empty(); });
-  BOOST_REQUIRE(host.published.size() == 4U);
-  BOOST_TEST(host.published[0].kind == static_cast<std::uint32_t>(USHER_EVENT_LISTING));
-  const auto& sandbox = host.published[1];
-  BOOST_TEST(sandbox.kind == static_cast<std::uint32_t>(USHER_EVENT_SANDBOX_STARTING));
-  BOOST_TEST(sandbox.who.sandbox_id == "s1");
-  BOOST_TEST(sandbox.who.pod_labels.at("app") == "api");
-  const auto& container = host.published[2];
-  BOOST_TEST(container.kind == static_cast<std::uint32_t>(USHER_EVENT_CONTAINER_RUNNING));
-  BOOST_TEST(container.runtime == "cri-o");
-  BOOST_TEST(container.who.container_id == "c1");
-  BOOST_TEST(container.who.pod_namespace == "payments");
-  BOOST_TEST(container.who.labels_known);
-  BOOST_TEST(container.pid == 42);
-  BOOST_TEST(host.published[3].kind == static_cast<std::uint32_t>(USHER_EVENT_SYNCED));
-  BOOST_TEST(healths[0].starts_with("1 joined with cri-o 1.37.0"));
-  stop(lister);
-}
-
-BOOST_AUTO_TEST_CASE(a_runtime_that_comes_later_is_listed_then) {
-  Lister lister(host.host(), options());
-  lister.start();
-  host.run_until([&] { return !healths.empty(); });
-  BOOST_TEST(healths[0].starts_with("2 "));  // degraded: it was never there
-  serve_pod();
-  server.start();
-  host.run_until([&] { return count(USHER_EVENT_SYNCED) == 1; });
-  BOOST_TEST(count(USHER_EVENT_CONTAINER_RUNNING) == 1U);
-  stop(lister);
-}
-
-BOOST_AUTO_TEST_CASE(a_runtime_that_was_lost_is_unhealthy_and_listed_again) {
-  serve_pod();
-  server.start();
-  Lister lister(host.host(), options());
-  lister.start();
-  host.run_until([&] { return healths.size() == 1; });
-  server.stop();
-  host.run_until([&] { return healths.size() > 1; });
-  BOOST_TEST(healths[1].starts_with("3 "));
-  server.start();
-  host.run_until([&] { return count(USHER_EVENT_SYNCED) == 2; });
-  BOOST_TEST(count(USHER_EVENT_SANDBOX_STARTING) == 2U);
-  stop(lister);
-}
-
-BOOST_AUTO_TEST_CASE(a_host_without_room_is_asked_again) {
-  serve_pod();
-  server.start();
-  host.busy = 3;
-  Lister lister(host.host(), options());
-  lister.start();
-  host.run_until([&] { return count(USHER_EVENT_SYNCED) == 1; });
-  BOOST_TEST(host.published.size() == 4U);
-  stop(lister);
-}
-
-BOOST_AUTO_TEST_CASE(it_stops_in_the_middle_of_a_question) {
-  server.handlers["Version"] = [](const std::string&) { return FakeServer::Reply{{}, {}, true}; };
-  server.start();
-  Lister lister(host.host(), options());
-  lister.start();
-  stop(lister);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(cri_framing)
-
-BOOST_AUTO_TEST_CASE(an_answer_is_one_whole_uncompressed_message) {
-  const auto answer = [](const std::string& body, const std::string& status = "0") {
-    Answer a;
-    a.header(":status", "200");
-    a.data(body, 100);
-    a.header("grpc-status", status);
-    return a.result(0);
-  };
-  BOOST_TEST(answer(frame_message("hi")).value() == "hi");
-  BOOST_TEST(answer(frame_message("")).value().empty());
-  BOOST_TEST(!answer(frame_message("hi") + "x").has_value());
-  BOOST_TEST(!answer("\0\0\0").has_value());
-  auto compressed = frame_message("hi");
-  compressed[0] = 1;
-  BOOST_TEST(!answer(compressed).has_value());
-  BOOST_TEST(answer(frame_message(std::string(101, 'x'))).error().code == EMSGSIZE);
-  BOOST_TEST(answer("", "5").error().code == ENOENT);
-  BOOST_TEST(!answer("", "").has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
