@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: native
-# timeout: 120
+# timeout: 240
 # What README.md and docs/usherctl.md tell people to type: every command and option that they name is
 # there and has help with an example; README's commands do what it says against a real agent.
 # shellcheck source=lib.sh
