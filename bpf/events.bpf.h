@@ -65,8 +65,8 @@ __noinline int usher_drop(u32 workload, u32 rule) {
 }
 
 /* All of a record but what the operation itself says. */
-static __always_inline void fill_event(struct usher_kernel_event* e, u32 type, u32 workload, u64 decision,
-                                       u32 kind, u32 flags) {
+static __always_inline void fill_event(struct usher_kernel_event* e, u32 type, u32 workload,
+                                       u64 decision, u32 kind, u32 flags) {
   struct task_struct* task = (void*)bpf_get_current_task();
   u64 ids = bpf_get_current_pid_tgid();
   __builtin_memset(e, 0, EVENT_HEADER);

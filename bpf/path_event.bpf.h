@@ -70,7 +70,8 @@ __noinline int usher_render(struct usher_scratch* s, struct usher_kernel_event* 
 }
 
 /* e->data = the name as it was asked for. */
-static __always_inline void render_requested(struct usher_scratch* s, struct usher_kernel_event* e) {
+static __always_inline void render_requested(struct usher_scratch* s,
+                                             struct usher_kernel_event* e) {
   long n = bpf_probe_read_kernel_str(e->data, USHER_PATH_MAX, (void*)s->walk.text);
   e->path_len = n > 0 ? n - 1 : 0;
   if (n == USHER_PATH_MAX) e->flags |= USHER_EVENT_PATH_CUT;

@@ -43,12 +43,12 @@ enum {
   USHER_ARENA_CELLS = 196608, /* x 64 bytes = 12 MiB */
   USHER_MAX_RULES = 512,      /* of one kind in one profile */
   USHER_VEC_WORDS = USHER_MAX_RULES / 64,
-  USHER_MAX_GROUPS = 16,      /* default-deny groups of one kind, enforced and audited together */
-  USHER_MAX_DEPTH = 64,       /* components kept, those nearest the root */
-  USHER_WALK_MAX = 4096,      /* dentries + mount hops that a walk takes before the file is unknown */
-  USHER_PROGRAM_DEPTH = 12,   /* directories of the program kept for `from` */
+  USHER_MAX_GROUPS = 16,    /* default-deny groups of one kind, enforced and audited together */
+  USHER_MAX_DEPTH = 64,     /* components kept, those nearest the root */
+  USHER_WALK_MAX = 4096,    /* dentries + mount hops that a walk takes before the file is unknown */
+  USHER_PROGRAM_DEPTH = 12, /* directories of the program kept for `from` */
   USHER_HOST_ROOTS = 8,
-  USHER_PATH_MAX = 1024,      /* of an event; longer paths are cut in the middle: flag */
+  USHER_PATH_MAX = 1024, /* of an event; longer paths are cut in the middle: flag */
   USHER_ARGS_MAX = 512,
 };
 
@@ -95,18 +95,18 @@ struct usher_workload {
 /* ---- mounts that a container began with ------------------------------------------------------ */
 
 enum {
-  USHER_MAX_MOUNTS = 2048, /* workloads at a time whose mounts are kept */
+  USHER_MAX_MOUNTS = 2048,  /* workloads at a time whose mounts are kept */
   USHER_MOUNT_CHAINS = 128, /* mounts kept; files of those beyond are unknown */
   USHER_MOUNT_SUPERS = 48,  /* superblocks kept; with more of them every one counts as known */
-  USHER_MOUNT_ROOTS = 96,  /* root dentries kept; with more of them every file counts as below one */
+  USHER_MOUNT_ROOTS = 96, /* root dentries kept; with more of them every file counts as below one */
 };
 
 /* usher_mounts.state */
 enum { USHER_MOUNTS_NONE = 0, USHER_MOUNTS_TAKING = 1, USHER_MOUNTS_TAKEN = 2 };
 
 /* Cleared by the agent at enrolment, written by the kernel when the workload is armed, by one task.
- * A file off the root's superblock has a name if the chain of mounts that leads to it is in `chain`, or its
- * superblock is none of `super`: that came later. */
+ * A file off the root's superblock has a name if the chain of mounts that leads to it is in
+ * `chain`, or its superblock is none of `super`: that came later. */
 struct usher_mounts {
   __u32 state;
   __u32 chains;
@@ -169,17 +169,17 @@ struct usher_group {
 };
 
 /* usher_kind.flags */
-#define USHER_KIND_RULED (1u << 0)     /* anything at all is said of this kind */
-#define USHER_KIND_DENIES (1u << 1)    /* an enforced deny, kill or default deny exists */
-#define USHER_KIND_BASE (1u << 2)      /* base-name nodes exist */
-#define USHER_KIND_PREFIX (1u << 3)    /* prefix nodes exist */
-#define USHER_KIND_FROM (1u << 4)      /* some rule has `from` */
+#define USHER_KIND_RULED (1u << 0)      /* anything at all is said of this kind */
+#define USHER_KIND_DENIES (1u << 1)     /* an enforced deny, kill or default deny exists */
+#define USHER_KIND_BASE (1u << 2)       /* base-name nodes exist */
+#define USHER_KIND_PREFIX (1u << 3)     /* prefix nodes exist */
+#define USHER_KIND_FROM (1u << 4)       /* some rule has `from` */
 #define USHER_KIND_ANON_ALLOW (1u << 5) /* exec: anonymous programs (memfd) are allowed */
 
 struct usher_kind {
   __u32 flags;
-  __u16 rules;  /* bits in use in a vector */
-  __u16 words;  /* 64-bit words in use, 0..8 */
+  __u16 rules;    /* bits in use in a vector */
+  __u16 words;    /* 64-bit words in use, 0..8 */
   __u32 rule_ids; /* arena cell: 16 global rule ids a cell, one for each bit */
   /* Masks over this kind's rules, as vectors. Enforced: kill, deny. would: kill and deny rules of
    * audit-mode policies. audit: rules whose action is audit. from: rules that have `from`. */
@@ -227,7 +227,7 @@ struct usher_profile {
 
 /* ---- node-wide configuration --------------------------------------------------------------- */
 
-#define USHER_CONFIG_AUDIT (1u << 0) /* `usherctl mode audit`: nothing is denied, all is reported */
+#define USHER_CONFIG_AUDIT (1u << 0) /* `usherctl mode audit`: all is reported, nothing denied */
 #define USHER_CONFIG_TIDS (1u << 1)  /* the tracepoint backend: the table of thread ids is kept */
 
 enum { USHER_UNENROLLED_ALLOW = 0, USHER_UNENROLLED_AUDIT = 1, USHER_UNENROLLED_DENY = 2 };
@@ -249,10 +249,10 @@ struct usher_config {
 enum {
   USHER_COUNT_EVENT_DROPPED = 0,   /* the ring buffer was full */
   USHER_COUNT_RATE_TABLE_FULL = 1, /* a (workload, rule) could not be limited: its event dropped */
-  USHER_COUNT_STORAGE_FAILED = 2,  /* a child's identity could not be stored: its fork was refused (lsm) */
+  USHER_COUNT_STORAGE_FAILED = 2,  /* forks refused (lsm): no storage for the identity */
   USHER_COUNT_UNKNOWN = 3,         /* files that could not be named */
   USHER_COUNT_ARMED = 4,
-  USHER_COUNT_DISAGREED = 5,       /* execs refused: cgroup and mount namespace disagree */
+  USHER_COUNT_DISAGREED = 5, /* execs refused: cgroup and mount namespace disagree */
   USHER_COUNTERS = 8,
 };
 
@@ -275,15 +275,15 @@ enum {
 #define USHER_EVENT_BY_REQUEST (1u << 3)  /* decided by the requested name, which `path` then is */
 #define USHER_EVENT_SOCKET_TYPE (1u << 4) /* a socket type that cannot be judged */
 #define USHER_EVENT_ARGS_CUT (1u << 5)
-#define USHER_EVENT_NODE_AUDIT (1u << 6)  /* would have been denied, but for the node's audit mode */
+#define USHER_EVENT_NODE_AUDIT (1u << 6) /* would have been denied, were the node not in audit */
 
 /* Rule ids below this are built in; the agent gives its own from here on. */
 enum {
   USHER_RULE_NONE = 0,
-  USHER_RULE_DISAGREE = 1, /* cgroup and mount namespace belong to different workloads */
+  USHER_RULE_DISAGREE = 1,    /* cgroup and mount namespace belong to different workloads */
   USHER_RULE_SOCKET_TYPE = 2, /* fallback where no connect/bind rule can be named */
-  USHER_RULE_OUR_MAPS = 3, /* a workload reached for the maps of its own enforcement */
-  USHER_RULE_TRACE = 4, /* a workload reached for the memory of a task that no rule holds */
+  USHER_RULE_OUR_MAPS = 3,    /* a workload reached for the maps of its own enforcement */
+  USHER_RULE_TRACE = 4,       /* a workload reached for the memory of a task that no rule holds */
   USHER_RULE_FIRST = 16,
 };
 
@@ -291,23 +291,23 @@ enum {
  * in `data`, args separated by NUL. */
 struct usher_kernel_event {
   __u32 type;
-  __u32 size;      /* of this record, data included */
-  __u64 time_ns;   /* CLOCK_BOOTTIME */
+  __u32 size;    /* of this record, data included */
+  __u64 time_ns; /* CLOCK_BOOTTIME */
   __u32 workload;
   __u32 incarnation;
   __u32 profile;
   __u32 generation;
-  __u32 rule;      /* global rule id */
+  __u32 rule; /* global rule id */
   __u8 kind;
   __u8 verdict;
-  __u8 protocol;   /* IPPROTO_*, sockets */
-  __u8 family;     /* AF_*, after normalisation */
+  __u8 protocol; /* IPPROTO_*, sockets */
+  __u8 family;   /* AF_*, after normalisation */
   __u32 flags;
-  __u32 pid;       /* tgid, in the host's pid namespace */
+  __u32 pid; /* tgid, in the host's pid namespace */
   __u32 tid;
   __u32 ppid;
-  __u32 uid;       /* in the host's user namespace */
-  __u16 port;      /* host order */
+  __u32 uid;  /* in the host's user namespace */
+  __u16 port; /* host order */
   __u16 path_len;
   __u16 args_len;
   __u16 reserved0;

@@ -6,8 +6,8 @@
  * A component (a name between slashes) is taken in little-endian 8-byte words, the last one padded
  * with zero bytes: names have no NUL, so the padding says nothing wrong. Two lanes are kept: one
  * that an author of names could steer alone would let pairs collide whatever the key. A path's fold
- * runs from the root to the leaf; every ancestor directory of a rule is a node of its own, so a walk
- * stops at the first component that is not in the table.
+ * runs from the root to the leaf; every ancestor directory of a rule is a node of its own, so a
+ * walk stops at the first component that is not in the table.
  *
  * This is no cryptographic hash. It keeps names from being chosen offline so that they collide with
  * a rule's: the key is 256 secret bits that no container can read (docs/threat-model.md).
@@ -62,15 +62,15 @@ enum {
   USHER_TAG_BASE = 17,       /* fold = usher_root(kind), component = hash of the base name */
   USHER_TAG_PREFIX_SET = 33, /* fold = the directory's; vec[0..3] together is a u64: bit n = some
                                 prefix of n bytes exists here, n = 1..63 */
-  USHER_TAG_PREFIX = 34,     /* fold = the directory's, component = usher_hash of the first n bytes */
-  USHER_TAG_FROM = 35,       /* + kind: fold = that of the program's path or directory, seeded by
-                                usher_program_root */
-  USHER_TAG_FROM_BASE = 51,  /* + kind: component = hash of the program's base name */
-  USHER_TAG_V4 = 67,         /* + kind: component = address << 8 | length */
-  USHER_TAG_V6 = 83,         /* + kind: component = high, low, length folded one after the other */
-  USHER_TAG_PORT = 99,       /* + kind: component = port << 8 | length of block (0..16) */
-  USHER_TAG_PROTOCOL = 115,  /* + kind: component = IPPROTO_* */
-  USHER_TAG_PROGRAM = 131,   /* the fold of "/" for programs; the same in every profile */
+  USHER_TAG_PREFIX = 34, /* fold = the directory's, component = usher_hash of the first n bytes */
+  USHER_TAG_FROM = 35,   /* + kind: fold = that of the program's path or directory, seeded by
+                            usher_program_root */
+  USHER_TAG_FROM_BASE = 51, /* + kind: component = hash of the program's base name */
+  USHER_TAG_V4 = 67,        /* + kind: component = address << 8 | length */
+  USHER_TAG_V6 = 83,        /* + kind: component = high, low, length folded one after the other */
+  USHER_TAG_PORT = 99,      /* + kind: component = port << 8 | length of block (0..16) */
+  USHER_TAG_PROTOCOL = 115, /* + kind: component = IPPROTO_* */
+  USHER_TAG_PROGRAM = 131,  /* the fold of "/" for programs; the same in every profile */
 };
 
 USHER_INLINE __u64 usher_tag(const struct usher_key* k, __u64 fold, __u32 tag) {
@@ -120,8 +120,7 @@ USHER_INLINE __u64 usher_v6_key(const struct usher_key* k, __u32 kind, __u64 hig
   return usher_fold(k, h, length);
 }
 
-USHER_INLINE __u64 usher_port_key(const struct usher_key* k, __u32 kind, __u32 port,
-                                  __u32 length) {
+USHER_INLINE __u64 usher_port_key(const struct usher_key* k, __u32 kind, __u32 port, __u32 length) {
   return usher_fold(k, usher_tag(k, k->seed, USHER_TAG_PORT + kind), (__u64)port << 8 | length);
 }
 

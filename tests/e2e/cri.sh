@@ -49,7 +49,7 @@ check "our client lists a pod's labels, handler and pid" \
   grep -q "^sandbox $S1 payments/api uid=$(uid 1) handler=other app=api tier=gold$" "$W/listed"
 check "our client finds the container's pid" grep -qE "^container $C1 in $S1 name=main .* pid=[1-9]" "$W/listed"
 
-agent_start || { not_ok "the agent starts"; finish; }
+need_agent
 check "both running containers are adopted" wait_for 10 sh -c "grep -c '\"event\":\"enrolled\"' '$W/usherd.log' | grep -qx 2"
 check "the list is complete" wait_for 5 grep -q "list is complete: 2 sandboxes" "$W/usherd.log"
 workloads >"$W/w1"

@@ -215,17 +215,7 @@ check "uninstall" runtime uninstall
 check "leaves nothing" sh -c "! find '$HOOKS' '$PROGRAMS' -name '*usher*' -type f | grep ."
 
 # 3. The agent installs by itself, and containers are enrolled through what it installed.
-policy all <<'T'
-[policy]
-name = "payments"
-[select]
-namespaces = ["payments"]
-[[rule]]
-name = "denied-programs"
-on = "exec"
-paths = ["/denied/"]
-action = "deny"
-T
+deny_programs all
 agent_config() { # agent_config SOURCE [LINE…]
   write_config
   {
@@ -248,7 +238,7 @@ enforced() { # enforced RUNTIME TEXT: a container is held by its policy, and onl
 names() { grep -q "\"$PROGRAMS/usher-hook-$1\"" "$GATE"; }
 
 agent_config "$BIN/usher-hook"
-agent_start || { not_ok "the agent starts"; finish; }
+need_agent
 check "the agent installs the hook at its start" names "$NOW"
 for rt in $READERS; do enforced "$rt" "installed by the agent"; done
 

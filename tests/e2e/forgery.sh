@@ -6,18 +6,8 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 world "$@"
-policy all <<'T'
-[policy]
-name = "everyone"
-[select]
-all = true
-[[rule]]
-name = "denied-programs"
-on = "exec"
-paths = ["/denied/"]
-action = "deny"
-T
-agent_start || { not_ok "the agent starts"; finish; }
+deny_programs all 'all = true'
+need_agent
 rt=$(basename "$(telling)")
 probe=/usr/bin/probe
 

@@ -6,6 +6,8 @@
 # kernel's maps, tracing a runtime on its way in. Each is refused.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=attempts.sh
+. "$(dirname "$0")/attempts.sh"
 world "$@"
 policy shed <<'T'
 [policy]
@@ -46,8 +48,8 @@ on = "exec"
 paths = ["/usr/bin/", "/bin/busybox", "/vol/programs/"]
 action = "allow"
 T
-agent_start || { not_ok "the agent starts"; finish; }
-[ "$BACKEND" = lsm ] || skip_all "this kernel takes no LSM programs"
+need_agent
+need_lsm
 
 cp "$BIN/tests/hostile" "$W/rootfs/usr/bin/hostile"
 cp "$BIN/tests/hostile" "$W/rootfs/denied/hostile"
@@ -70,34 +72,8 @@ prepare() {
 }
 probe=/usr/bin/probe hostile=/usr/bin/hostile
 volumes=",{\"destination\":\"/vol\",\"type\":\"bind\",\"source\":\"$W/vol\",\"options\":[\"rbind\",\"rw\"]},{\"destination\":\"/same\",\"type\":\"bind\",\"source\":\"$W/same\",\"options\":[\"rbind\",\"rw\"]}"
-
-held() { # held TEXT ARG…: refused (1), and nothing else
-  local text=$1 status
-  shift
-  exec_in "$rt" "$c" "$@"
-  status=$?
-  if [ -n "$control" ]; then
-    echo "# control: $text: $status $(tail -n 1 "$W/out/$c.exec" | cut -c1-80)"
-  elif [ $status -eq 1 ] || [ $status -eq 137 ]; then
-    ok "$who: $text ($(tail -n 1 "$W/out/$c.exec" | cut -c1-80))"
-  else
-    not_ok "$who: $text: exit $status: $(tail -n 1 "$W/out/$c.exec" | cut -c1-100)"
-  fi
-}
-unmarked() {
-  local text=$1
-  shift
-  rm -f "$W/marks/it"
-  exec_in "$rt" "$c" "$@"
-  if [ -n "$control" ]; then
-    test -e "$W/marks/it"; echo "# control: $text: $? $(tail -n 1 "$W/out/$c.exec" | cut -c1-80)"
-  elif [ -e "$W/marks/it" ]; then not_ok "$who: $text"; else ok "$who: $text ($(tail -n 1 "$W/out/$c.exec" | cut -c1-80))"; fi
-}
-free() {
-  local text=$1
-  shift
-  check "$who: $text" exec_in "$rt" "$c" "$@"
-}
+# shellcheck disable=SC2034  # held reads it
+ALSO_REFUSED=137 # killed while it tried
 
 rt=$(runtimes | tail -1)
 for uid in ${HOSTILE_CONTROL:+c1000 c0} 1000 0; do

@@ -5,7 +5,8 @@
 #   . "$(dirname "$0")/lib.sh"
 #   world "$@"            re-execs the script inside its private world; returns inside it
 #   policy NAME <<'T' …   writes policy.d/NAME.toml
-#   agent_start; agent_stop; agent_kill
+#   deny_programs NAME [SELECT [ACTION]]   writes one that denies /denied/
+#   need_agent; need_lsm; agent_start; agent_stop; agent_kill
 #   bundle NAME NAMESPACE POD CONTAINER [label=value …] -- ARG…    → $W/bundles/NAME
 #   run RUNTIME NAME      runs it; output in $W/out/NAME, exit status in $?
 #   ok TEXT / not_ok TEXT / check TEXT COMMAND… ; finish
@@ -148,6 +149,22 @@ T
 
 policy() { cat >"$W/policy.d/$1.toml"; }
 
+# The policy of tests that are not about policies; SELECT: a line of its selector.
+deny_programs() { # deny_programs NAME [SELECT [ACTION]]
+  local select=${2:-'namespaces = ["payments"]'}
+  policy "$1" <<T
+[policy]
+name = "$1"
+[select]
+$select
+[[rule]]
+name = "denied-programs"
+on = "exec"
+paths = ["/denied/"]
+action = "${3:-deny}"
+T
+}
+
 ctl() { "$BIN/usherctl" --socket "$W/run/admin.sock" "$@"; }
 
 agent_start() {
@@ -160,6 +177,9 @@ agent_start() {
   fi
   BACKEND=$(ctl status --json | sed -n 's/.*"backend": *"\([a-z]*\)".*/\1/p' | head -1)
 }
+
+need_agent() { agent_start || { not_ok "the agent starts"; finish; }; }
+need_lsm() { [ "$BACKEND" = lsm ] || skip_all "this kernel takes no LSM programs"; }
 
 agent_signal() {
   [ -n "${AGENT:-}" ] || return 0

@@ -51,7 +51,7 @@ T
   echo ']'
 } >"$W/policy.d/bytes.toml"
 cp "$W/lsm-only.toml" "$W/policy.d/files.toml" 2>/dev/null
-agent_start || { not_ok "the agent starts"; finish; }
+need_agent
 
 merged=$W/merged
 rootfs "$merged"

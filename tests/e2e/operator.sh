@@ -6,18 +6,8 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 world "$@"
-policy base <<'T'
-[policy]
-name = "base"
-[select]
-namespaces = ["payments"]
-[[rule]]
-name = "denied-programs"
-on = "exec"
-paths = ["/denied/"]
-action = "deny"
-T
-agent_start || { not_ok "the agent starts"; finish; }
+deny_programs base
+need_agent
 rt=$(basename "$(telling)")
 usherd() { timeout 20 "$BIN/usherd" --config "${CONFIG:-$W/usher.toml}" "$@" </dev/null 2>&1; }
 slots() { ctl workloads --json | grep -c '"slot"'; }

@@ -78,7 +78,7 @@ page 1 "it is built by one cc line"
 page 2 "usherctl adapter check finds no broken rule"
 page 3 "it is dropped in"
 cat toml.01 >>/etc/usher/usher.toml
-agent_start || { not_ok "the agent starts"; finish; }
+need_agent
 page 4 "usherctl adapters answers"
 grep -q 'files .*running' sh.04.out && ok "the agent chose the adapter" ||
   { not_ok "the agent chose the adapter"; sed 's/^/# /' sh.04.out; }

@@ -23,7 +23,7 @@ on = "exec"
 paths = ["/denied/"]
 action = "deny"
 T
-agent_start || { not_ok "the agent starts"; finish; }
+need_agent
 
 mapfile -t RT < <(runtimes)
 [ ${#RT[@]} -gt 0 ] || skip_all "neither runc nor crun is installed"

@@ -27,7 +27,7 @@ cat >/dev/null
 echo ran >>"$W/marks/\$1"
 S
 chmod +x "$W/hooks/mark"
-agent_start || { not_ok "the agent starts"; finish; }
+need_agent
 
 other() { printf '{"path":"%s","args":["mark","%s"],"env":["PATH=/usr/bin:/bin"]}' "$W/hooks/mark" "$1"; }
 inside() { printf '{"path":"%s","args":["probe","mark","/marks/%s"]}' "$1" "$2"; }

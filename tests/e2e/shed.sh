@@ -5,6 +5,8 @@
 # cgroup, another kind of thread. Each attempt is refused, as root and as another user.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=attempts.sh
+. "$(dirname "$0")/attempts.sh"
 world "$@"
 policy shed <<'T'
 [policy]
@@ -27,8 +29,8 @@ on = "exec"
 paths = ["/denied/"]
 action = "deny"
 T
-agent_start || { not_ok "the agent starts"; finish; }
-[ "$BACKEND" = lsm ] || skip_all "this kernel takes no LSM programs"
+need_agent
+need_lsm
 
 prepare() {
   rm -rf "$W/rootfs/data/secret" "$W/rootfs/data/open"
@@ -41,29 +43,6 @@ prepare() {
   chmod -R a+rwX "$W/rootfs/data" "$W/marks"
 }
 probe=/usr/bin/probe
-held() { # held TEXT ARG…: refused (1), and nothing else
-  local text=$1 status
-  shift
-  exec_in "$rt" "$c" "$@"
-  status=$?
-  if [ $status -eq 1 ]; then
-    ok "$who: $text"
-  else
-    not_ok "$who: $text: exit $status: $(tail -n 1 "$W/out/$c.exec" | cut -c1-100)"
-  fi
-}
-unmarked() {
-  local text=$1
-  shift
-  rm -f "$W/marks/it"
-  exec_in "$rt" "$c" "$@"
-  check "$who: $text" test ! -e "$W/marks/it"
-}
-free() {
-  local text=$1
-  shift
-  check "$who: $text" exec_in "$rt" "$c" "$@"
-}
 
 for rt in $(runtimes); do
   for uid in 0 1000; do

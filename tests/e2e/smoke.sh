@@ -10,18 +10,8 @@ export USHER_BACKEND=tracepoint
 world "$@"
 command -v runc >/dev/null || skip_all "runc is not installed"
 
-policy no-shells <<'T'
-[policy]
-name = "no-denied"
-[select]
-namespaces = ["payments"]
-[[rule]]
-name = "denied-programs"
-on = "exec"
-paths = ["/denied/"]
-action = "kill"
-T
-agent_start || { not_ok "the agent starts"; finish; }
+deny_programs no-shells '' kill
+need_agent
 ok "the agent starts with backend $BACKEND"
 
 bundle denied payments api main -- /denied/probe mark /marks/denied

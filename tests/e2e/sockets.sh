@@ -44,7 +44,7 @@ ports = ["443"]
 protocols = ["tcp"]
 action = "allow"
 T
-agent_start || { not_ok "the agent starts"; finish; }
+need_agent
 rt=$(runtimes | tail -1)
 probe=/usr/bin/probe
 bundle sock payments sock main -- $probe sleep

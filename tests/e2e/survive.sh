@@ -7,18 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 world "$@"
 
-policy no-denied <<'T'
-[policy]
-name = "no-denied"
-[select]
-namespaces = ["payments"]
-[[rule]]
-name = "denied-programs"
-on = "exec"
-paths = ["/denied/"]
-action = "deny"
-T
-agent_start || { not_ok "the agent starts"; finish; }
+deny_programs no-denied
+need_agent
 rt=$(runtimes | tail -1)
 bundle keep payments keep main tier=gold -- /usr/bin/probe sleep
 check "a container runs" run_detached "$rt" keep
