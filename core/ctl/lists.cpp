@@ -186,8 +186,8 @@ int show_adapters(api::Client& client, const Terminal& terminal) {
                                 : adapter.reason();
     const auto broken = broken_rules(adapter);
     table.add({escape(adapter.name()), escape(adapter.version()),
-               Cell(escape(state), colour_of_state(state)), joined(adapter.runtimes()), sentence(why),
-               std::to_string(count_of(adapter, "events")),
+               Cell(escape(state), colour_of_state(state)), joined(adapter.runtimes()),
+               sentence(why), std::to_string(count_of(adapter, "events")),
                Cell(broken, broken == "-" ? Colour::none : Colour::red), escape(adapter.path())});
   }
   table.print(terminal);
