@@ -166,13 +166,14 @@ Result<> Agent::open_service() {
                                       [this](std::uint32_t slot) { lifetimes_->check(slot); }});
   feed_.emplace(Feed::Parts{loop_, sandboxes_, *enrolment_, registry_, *enforcer_, journal_,
                             locator_, [this](std::uint32_t slot) { lifetimes_->check(slot); }});
-  service_.emplace(Service::Parts{*enrolment_, registry_, *profiles_, *rules_, *store_, *records_,
-                                  *enforcer_, *adapters_, hub_, journal_,
-                                  [this] { reload("asked for"); }, [this] { return warnings(); },
-                                  locator_.now(), adopted_.adopted, config_.unenrolled});
+  service_.emplace(Service::Parts{
+      *enrolment_, registry_, *profiles_, *rules_, *store_, *records_, *enforcer_, *adapters_, hub_,
+      journal_, [this] { reload("asked for"); }, [this] { return warnings(); }, locator_.now(),
+      adopted_.adopted, config_.unenrolled, config_.tetragon_runtime});
   api::ServerOptions options;
   options.hook_socket = config_.hook_socket;
   options.admin_socket = config_.admin_socket;
+  options.tetragon_socket = config_.tetragon_socket;
   options.hook_deadline = config_.hook_deadline;
   options.refused = [this](const api::RefusedPeer& peer) {
     journal_.tell(LogLevel::warning, "peer-refused",

@@ -191,6 +191,33 @@ void read_hook(TomlTable table, Config& config) {
   table.finish();
 }
 
+void read_tetragon(TomlTable table, Config& config) {
+  const auto socket = table.absolute_path("socket");
+  assign(config.tetragon_socket, socket);
+  assign(config.tetragon_runtime, table.text("runtime"));
+  if (socket) {
+    finish_socket(table, "socket", {}, config.tetragon_socket);
+    if (config.tetragon_socket == config.hook_socket ||
+        config.tetragon_socket == config.admin_socket) {
+      table.error("socket", "this is another socket of the agent already: give one of its own");
+    }
+  } else if (!config.tetragon_runtime.empty()) {
+    table.error("runtime", "it says nothing without socket: set that too, or take this out");
+  }
+  table.finish();
+}
+
+void read_compat(TomlTable table, Config& config, TomlErrors& errors) {
+  if (const auto* node = table.node("tetragon")) {
+    if (const auto* inner = node->as<policy::TomlTable>()) {
+      read_tetragon(TomlTable(*inner, node->at, "[compat.tetragon]", errors), config);
+    } else {
+      table.error("tetragon", fmt::format("expected a table, found {}", node->type_name()));
+    }
+  }
+  table.finish();
+}
+
 }  // namespace
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
@@ -244,6 +271,8 @@ ConfigResult parse_config(std::string_view text, const std::string& file,
   });
   section("log", read_log);
   section("hook", read_hook);
+  section("compat",
+          [&](TomlTable table, Config& config) { read_compat(std::move(table), config, errors); });
   top.finish();
   result.errors = errors.take();
   return result;

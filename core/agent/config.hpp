@@ -41,6 +41,9 @@ struct Config {
 
   std::chrono::milliseconds hook_deadline{2000};
 
+  std::filesystem::path tetragon_socket;  // empty: not served
+  std::string tetragon_runtime;           // of the containers whose hook asks there; may be empty
+
   // Where usher-hook leaves notes of containers that started without a verdict.
   std::filesystem::path spool() const { return run_dir / "failed-open"; }
 };

@@ -16,6 +16,7 @@
 #include "agent/registry.hpp"
 #include "agent/resolution.hpp"
 #include "agent/sandboxes.hpp"
+#include "api/container_notice.hpp"
 #include "enforce/enforcer.hpp"
 #include "usher/v1/hooks.pb.h"
 
@@ -53,6 +54,10 @@ class Enrolment {
   // was passed. poststart, poststop: hints, always GO. A refusal's message is one sentence.
   asio::awaitable<v1::HookResponse> hook(v1::HookRequest request);
 
+  // The gate for a hook that tells neither runtime nor pid. The runtime is the one whose adapter
+  // has the pod's sandbox on record, or `named_runtime` where the node's configuration names one.
+  asio::awaitable<v1::HookResponse> notice(api::ContainerNotice notice, std::string named_runtime);
+
   enum class Admitted : std::uint8_t { enrolled, confirmed };
 
   // The part of the gate after identification; no waiting in it, so two gates of one container
@@ -72,6 +77,8 @@ class Enrolment {
   Result<Found> locate(const ReportedContainer& container) const;
   Result<Admitted> take_in(identity::Identity who, const std::string& runtime, Found found);
   asio::awaitable<Result<>> gate(std::string runtime, identity::OciState state, std::string raw);
+  asio::awaitable<Result<>> gate(api::ContainerNotice notice, std::string named_runtime);
+  Result<std::string> runtime_of(std::string_view pod_uid, const std::string& named) const;
   Result<> confirm(const identity::OciState& state) const;
   // Null: the container is not enrolled and its cgroup is free.
   Result<Entry*> enrolled_as(const identity::Identity& who, const identity::Placement& placement);

@@ -101,6 +101,16 @@ const identity::Identity* Sandboxes::find(std::string_view runtime, std::string_
   return record == nullptr ? nullptr : &record->identity;
 }
 
+std::set<std::string> Sandboxes::runtimes_of_pod(std::string_view pod_uid) const {
+  std::set<std::string> runtimes;
+  for (const auto& [key, record] : records_) {
+    if (!pod_uid.empty() && record.identity.pod_uid == pod_uid) {
+      runtimes.insert(key.first);
+    }
+  }
+  return runtimes;
+}
+
 Result<> Sandboxes::join(std::string_view runtime, identity::Identity& who) const {
   const auto* record = who.sandbox_id.empty() ? nullptr : at(runtime, who.sandbox_id);
   if (record == nullptr) {

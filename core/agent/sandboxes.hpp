@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,8 @@ class Sandboxes {
 
   // Null where no adapter said it.
   const identity::Identity* find(std::string_view runtime, std::string_view id) const;
+  // The runtimes under which a pod of that uid has a sandbox. Looks at all records.
+  std::set<std::string> runtimes_of_pod(std::string_view pod_uid) const;
   // Fills in what `who` lacks (pod, handler, labels) from the record of its sandbox, with the
   // record's source. Without such a record `who` stays as it is. What both say must be equal.
   Result<> join(std::string_view runtime, identity::Identity& who) const;

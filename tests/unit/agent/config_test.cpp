@@ -42,6 +42,7 @@ BOOST_AUTO_TEST_CASE(the_shipped_file_is_good_and_says_the_defaults) {
   BOOST_TEST(shipped.allow_empty == defaults.allow_empty);
   BOOST_TEST(shipped.adapters_automatic == defaults.adapters_automatic);
   BOOST_TEST(shipped.adapter_directory == defaults.adapter_directory);
+  BOOST_TEST(shipped.tetragon_socket == defaults.tetragon_socket);
   BOOST_TEST(shipped.hook_deadline.count() == defaults.hook_deadline.count());
 }
 
@@ -50,6 +51,23 @@ BOOST_AUTO_TEST_CASE(sockets_follow_run_dir_unless_given) {
       parse_config("[agent]\nrun_dir = \"/tmp/u\"\nadmin_socket = \"/a.sock\"", "f");
   BOOST_TEST(config.config.hook_socket == "/tmp/u/hook.sock");
   BOOST_TEST(config.config.admin_socket == "/a.sock");
+}
+
+BOOST_AUTO_TEST_CASE(the_socket_for_foreign_hooks_is_off_unless_it_is_given) {
+  BOOST_TEST(parse_config("", "f").config.tetragon_socket.empty());
+  const auto given =
+      parse_config("[compat.tetragon]\nsocket = \"/t.sock\"\nruntime = \"cri-o\"", "f");
+  BOOST_TEST(given.errors.empty());
+  BOOST_TEST(given.config.tetragon_socket == "/t.sock");
+  BOOST_TEST(given.config.tetragon_runtime == "cri-o");
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_for_foreign_hooks_must_be_one_of_its_own) {
+  expect_error("[compat.tetragon]\nsocket = \"/run/usher/hook.sock\"",
+               "usher.toml:2:", "another socket of the agent");
+  expect_error("[compat.tetragon]\nruntime = \"cri-o\"", "usher.toml:2:", "without socket");
+  expect_error("[compat]\ntetragon = true", "usher.toml:2:", "expected a table");
+  expect_error("[compat.tetragon]\nsockt = \"/t\"", "usher.toml:2:", "\"socket\"");
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_key_is_an_error_with_the_nearest_name) {
