@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.hpp"
@@ -16,6 +17,16 @@ Result<Fd> lock_run_directory(const std::filesystem::path& run_dir) {
   }
   if (problem) {
     return fail_system(fmt::format("cannot make {}", run_dir.string()), problem.value());
+  }
+  struct stat info{};
+  if (::stat(run_dir.c_str(), &info) != 0) {
+    return fail_system(fmt::format("cannot look at {}", run_dir.string()));
+  }
+  if (info.st_uid != ::geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return fail(
+        fmt::format("{} belongs to uid {} and has mode {:04o}: others could put sockets of "
+                    "theirs there; chown it to root and chmod it to 0700",
+                    run_dir.string(), info.st_uid, info.st_mode & 07777U));
   }
   const auto path = run_dir / "usherd.lock";
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));

@@ -134,8 +134,8 @@ BOOST_AUTO_TEST_CASE(claims_that_the_cgroup_denies_are_refused) {
 
 BOOST_AUTO_TEST_CASE(claims_that_the_adapter_denies_are_refused) {
   sandbox("s1", "u1");
-  for (auto* member : {&api::ContainerNotice::pod_namespace, &api::ContainerNotice::pod_name,
-                       &api::ContainerNotice::container_name}) {
+  for (auto member : {&api::ContainerNotice::pod_namespace, &api::ContainerNotice::pod_name,
+                      &api::ContainerNotice::container_name}) {
     auto forged = said();
     forged.*member = "forged";
     refused(forged, "\"forged\"");
