@@ -10,15 +10,18 @@ world "$@"
 PAGE=$ROOT/docs/usherctl.md README=$ROOT/README.md
 usherctl=$BIN/usherctl
 
-# help WORD…: the command's own help. An unknown command is answered with its parent's.
-help() { "$usherctl" "$@" --help 2>&1 && "$usherctl" "$@" --help | grep -q "^Usage: usherctl $* \["; }
-has_example() { help "$@" | grep -q '^Example: usherctl '; }
+# The command's own help, with an example. An unknown command is answered with its parent's help.
+has_example() {
+  local text
+  text=$("$usherctl" "$@" --help 2>&1) && grep -q "^Usage: usherctl $* \[" <<<"$text" &&
+    grep -q '^Example: usherctl ' <<<"$text"
+}
 has_option() { # has_option --OPTION [WORD…]
   local option=$1
   shift
   "$usherctl" "$@" --help | grep -qE -- "(^|[ ,])$option([ ,=]|\$)"
 }
-is_group() { "$usherctl" "$1" --help | grep -q SUBCOMMAND; }
+is_group() { "$usherctl" "$1" --help | grep -q "^Usage: usherctl $1 .*SUBCOMMAND"; }
 
 # 1. The table of commands: `COMMAND ARGUMENT [--option VALUE]`, where a|b stands for either.
 : >"$W/documented"
