@@ -23,7 +23,7 @@
 namespace usher::agent {
 
 // A container of which an adapter says that it starts or runs. `who` names at least the container;
-// pid (on the host) or cgroup_path says where it is.
+// pid (on the host) or cgroup_path says where it is; where both are given they must agree.
 struct ReportedContainer {
   identity::Identity who;
   std::string runtime;
@@ -64,7 +64,8 @@ class Enrolment {
   // cannot meet halfway: the later one finds the container enrolled and confirms it.
   Result<Admitted> admit(identity::Identity who, const std::string& runtime,
                          const identity::OciState& state);
-  // The same for what an adapter reports. Tasks of a running container are not tagged yet.
+  // The same for what an adapter reports; one that starts is a gate. Tasks of a running container
+  // are not tagged yet.
   Result<Admitted> admit(ReportedContainer container);
 
   GateTimes::Summary times() const { return times_.summary(); }
@@ -74,6 +75,7 @@ class Enrolment {
     identity::Placement placement;
     std::function<Result<std::uint32_t>()> merged;  // USHER_MERGED_*; asked of new ones only
   };
+  Result<Admitted> admit_reported(ReportedContainer container);
   Result<Found> locate(const ReportedContainer& container) const;
   Result<Admitted> take_in(identity::Identity who, const std::string& runtime, Found found);
   asio::awaitable<Result<>> gate(std::string runtime, identity::OciState state, std::string raw);

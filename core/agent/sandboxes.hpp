@@ -27,11 +27,11 @@ class Sandboxes {
   // than the one that is kept (who a pod is does not change); the first stays then.
   Result<> keep(std::string_view adapter, std::string_view runtime, identity::Identity record);
   void drop(std::string_view adapter, std::string_view runtime, std::string_view id);
-  // A list begins: what this adapter said before must be said again until sweep.
-  void begin_list(std::string_view adapter);
-  // A list is complete: forgets what this adapter did not say since it, or the one before where
-  // nobody said that it began, and begins the next. How many.
-  std::size_t sweep(std::string_view adapter);
+  // A runtime's list begins: what this adapter said of it before must be said again until sweep.
+  void begin_list(std::string_view adapter, std::string_view runtime);
+  // A runtime's list is complete: forgets what this adapter did not say of it since the list began,
+  // or since the one before where nobody said that it began, and begins the next. How many.
+  std::size_t sweep(std::string_view adapter, std::string_view runtime);
 
   // Null where no adapter said it.
   const identity::Identity* find(std::string_view runtime, std::string_view id) const;
@@ -48,7 +48,7 @@ class Sandboxes {
   struct Record {
     identity::Identity identity;
     std::string adapter;
-    bool seen = true;  // since the last sweep
+    bool seen = true;  // since its runtime's list began
   };
   using Key = std::pair<std::string, std::string>;  // runtime, sandbox id
   const Record* at(std::string_view runtime, std::string_view id) const;

@@ -129,7 +129,8 @@ void add_adapter_commands(CLI::App& app, std::function<int(const Terminal&)>& co
                   "Load an adapter that root does not own, or that others may write");
   check->add_option("--set", options->settings, "A setting of the adapter: KEY=VALUE")
       ->check(has_equals_sign);
-  check->add_option("--rule", options->rules, "Only this rule; repeatable");
+  check->add_option("--rule", options->rules, "Only this rule; repeatable")
+      ->check(CLI::IsMember(adapter::conformance_rule_ids()));
   check->add_option("--limit", options->limit_ms, "How long one rule may take, in milliseconds")
       ->check(CLI::Range(100, 600'000))
       ->capture_default_str();
