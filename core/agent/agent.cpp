@@ -115,12 +115,7 @@ Result<> Agent::open_policies() {
 
 Result<> Agent::open_adapters() {
   adapters_ = adapter::Host::create(
-      loop_,
-      {.directory = config_.adapter_directory,
-       .automatic = config_.adapters_automatic,
-       .selected = config_.adapters_selected,
-       .config = config_.adapter_config,
-       .gate_deadline = config_.hook_deadline},
+      loop_, host_options(config_),
       // Events come while the loop runs, which is after open().
       [this](adapter::AdapterEvent event) { feed_->take(std::move(event)); },
       [this](int level, std::string_view name, std::string_view message) {

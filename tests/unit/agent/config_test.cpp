@@ -142,6 +142,16 @@ BOOST_AUTO_TEST_CASE(an_adapters_table_is_handed_over_under_dotted_keys) {
   BOOST_TEST(std::get<bool>(values.at("b.d")));
 }
 
+BOOST_AUTO_TEST_CASE(what_an_adapter_refuses_is_told_with_the_place_of_its_key) {
+  const auto config =
+      parse_config("[adapters.cri-o]\ncri.deadline_ms = 1\n\ninstal = true", "f").config;
+  BOOST_TEST(settings_error(config, "cri-o", "unknown setting \"instal\"") ==
+             "f:4:1: [adapters.cri-o]: unknown setting \"instal\"");
+  BOOST_TEST(
+      settings_error(config, "cri-o", "setting \"cri.deadline_ms\" is 1").starts_with("f:2:"));
+  BOOST_TEST(settings_error(config, "cri-o", "no key is named").starts_with("f:1:"));
+}
+
 BOOST_AUTO_TEST_CASE(a_missing_file_is_an_error_that_says_what_to_do) {
   const auto result = load_config("/nonexistent/usher.toml");
   BOOST_REQUIRE_EQUAL(result.errors.size(), 1U);
