@@ -8,6 +8,7 @@
 
 #include "kernel.h"
 #include "scratch.bpf.h"
+#include "usher_tids.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -103,7 +104,6 @@ struct {
 
 /* Thread id (host's) -> workload. For programs that cannot read task storage (cgroup programs
  * before 6.18), and for a child whose storage could not be had. */
-enum { TIDS_ROOM = 65536, TIDS_MARK = 61440 };
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, TIDS_ROOM);

@@ -14,9 +14,10 @@ constexpr std::uint32_t kMaxEvents = 1024;
 constexpr std::uint64_t kMaxBytes = 16U << 20;
 
 std::string name_of_start(const AdapterEvent& event) {
-  return event.kind == AdapterEvent::Kind::container_starting
-             ? "container " + escape(event.identity.container_id.substr(0, 64))
-             : "sandbox " + escape(event.identity.sandbox_id.substr(0, 64));
+  const auto& who = event.identity;
+  const bool of_sandbox = event.kind == AdapterEvent::Kind::sandbox_starting;
+  const auto& id = of_sandbox && !who.sandbox_id.empty() ? who.sandbox_id : who.container_id;
+  return (of_sandbox ? "sandbox " : "container ") + escape(id.substr(0, 64));
 }
 
 }  // namespace

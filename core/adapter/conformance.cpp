@@ -167,6 +167,14 @@ Verdict verdict_of(std::string rule, const Findings& findings) {
 
 }  // namespace
 
+std::vector<std::string> conformance_rule_ids() {
+  std::vector<std::string> ids{"load"};
+  for (const Rule& rule : conformance_rules()) {
+    ids.emplace_back(rule.id);
+  }
+  return ids;
+}
+
 std::vector<Verdict> check_conformance(const ConformanceOptions& options) {
   // Every trial loads it anew, in a process that is thrown away.
   const auto in_a_process = [&](void (*run)(const Library&, const Config&, Findings&)) {

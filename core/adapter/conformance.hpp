@@ -26,6 +26,9 @@ struct ConformanceOptions {
   std::chrono::milliseconds limit{10000};  // of each rule
 };
 
+// The ids of all rules, in the order in which they are tried; loading is the first.
+std::vector<std::string> conformance_rule_ids();
+
 // Starts the adapter for real, several times. The calling process must have no other thread. The
 // first verdict is that of loading; when it failed there is no other.
 std::vector<Verdict> check_conformance(const ConformanceOptions& options);

@@ -99,6 +99,24 @@ void lives_twice(const Library& library, const Config& settings, Findings& findi
   }
 }
 
+// A list is LISTING, what is there, SYNCED. Those of several runtimes may be mixed.
+void judge_lists(const std::vector<Kind>& events, bool one_runtime, Findings& findings) {
+  std::size_t begun = 0;
+  std::size_t ended = 0;
+  bool late = false;
+  for (const Kind kind : events) {
+    begun += kind == Kind::listing ? 1 : 0;
+    ended += kind == Kind::synced ? 1 : 0;
+    late = late || (kind == Kind::container_running && ended != 0 && begun <= ended);
+  }
+  fails(findings, begun > ended && ended != 0, "it said listing and then not synced");
+  fails(findings, late && one_runtime,
+        "it published a container that runs after synced, which says that all were published");
+  if (ended != 0 && begun == 0) {
+    findings.warnings.push_back("it says synced and never listing, where its list begins");
+  }
+}
+
 void feeds_in_order(const Library& library, const Config& settings, Findings& findings) {
   Trial trial(library, settings, findings, {});
   if (!trial.run()) {
@@ -114,6 +132,8 @@ void feeds_in_order(const Library& library, const Config& settings, Findings& fi
   }
   fails(findings, !trial.run_until([&] { return seen(Kind::synced); }, kList),
         "it published and never said synced");
+  trial.run_for(kLook);
+  judge_lists(trial.events(), library.runtimes.size() == 1, findings);
 }
 
 void stops_at_once(const Library& library, const Config& settings, Findings& findings) {
@@ -206,7 +226,7 @@ constexpr Rule kRules[] = {
      &runs_nothing_before_start},
     {"life", "is created, started, stopped and destroyed, and breaks no rule", &lives},
     {"instances", "lives twice in a row, and twice at once", &lives_twice},
-    {"feed", "says synced after what it lists", &feeds_in_order},
+    {"feed", "lists between listing and synced", &feeds_in_order},
     {"stop-at-once", "stops when asked right after start", &stops_at_once},
     {"stop-amid-events", "stops while its events are on the way", &stops_amid_events},
     {"slow-done", "bears an agent that answers late", &bears_answers<Answers::slowly>},

@@ -225,7 +225,7 @@ Checked<AdapterEvent> event_of(const usher_event* given) {
   }
   event.identity = std::move(*who);
   const bool of_sandbox = event.kind == Kind::sandbox_starting || event.kind == Kind::sandbox_gone;
-  if ((of_sandbox ? event.identity.sandbox_id : event.identity.container_id).empty()) {
+  if (event.identity.container_id.empty() && !(of_sandbox && !event.identity.sandbox_id.empty())) {
     return std::unexpected(bad(of_sandbox
                                    ? "published a sandbox without sandbox_id and container_id"
                                    : "published a container without container_id"));

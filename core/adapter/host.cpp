@@ -9,6 +9,7 @@
 
 #include "adapter/instance.hpp"
 #include "adapter/library.hpp"
+#include "adapter/preflight.hpp"
 #include "base/escape.hpp"
 
 namespace usher::adapter {
@@ -39,7 +40,6 @@ class LoadingHost final : public Host {
     std::unique_ptr<Instance> instance;
   };
 
-  Result<std::vector<std::filesystem::path>> candidates() const;
   // Ok also where automatic selection leaves the adapter out: the entry says why.
   Result<> load(const std::filesystem::path& path, Entry& entry);
   Result<> check_unique(const Instance& instance) const;
@@ -55,17 +55,6 @@ class LoadingHost final : public Host {
   Log log_;
   std::vector<std::unique_ptr<Entry>> entries_;  // stable: hooks refer to them
 };
-
-Result<std::vector<std::filesystem::path>> LoadingHost::candidates() const {
-  if (options_.automatic) {
-    return find_libraries(options_.directory);
-  }
-  std::vector<std::filesystem::path> paths;
-  for (const auto& name : options_.selected) {
-    paths.push_back(library_path(name, options_.directory));
-  }
-  return paths;
-}
 
 LoadingHost::~LoadingHost() {
   for (const auto& entry : entries_) {
@@ -162,7 +151,7 @@ Result<> LoadingHost::check_config() const {
 }
 
 Result<> LoadingHost::start() {
-  const auto paths = candidates();
+  const auto paths = candidates(options_);
   if (!paths) {
     return std::unexpected(paths.error());
   }
@@ -174,7 +163,9 @@ Result<> LoadingHost::start() {
       entry.info.selection = options_.automatic ? "not chosen: it cannot be used"
                                                 : "named by the configuration, and cannot be used";
       say(USHER_LOG_ERROR, entry.info, "not loaded: " + entry.info.reason);
-      if (!options_.automatic) {
+      const auto given = options_.config.find(entry.info.name);
+      if (!options_.automatic ||
+          (given != options_.config.end() && refuses_settings(good.error(), given->second))) {
         return good;
       }
       continue;

@@ -76,7 +76,7 @@ class Host {
   virtual ~Host() = default;
 
   // Loads, probes, starts. An explicitly selected adapter that cannot start is an error; with
-  // automatic selection a failed one is only listed.
+  // automatic selection a failed one is only listed, unless it refuses settings that were given.
   virtual Result<> start() = 0;
   // Asks the one adapter that serves `runtime`; errors: nobody serves it, the adapter refused (its
   // reason), no answer within the deadline.

@@ -51,7 +51,11 @@ Result<> probe(const Library& library, const Config& config) {
     return {};
   }
   Error error = slot.take();
-  error.code = status == USHER_ABSENT ? ENOENT : error.code == ENOENT ? 0 : error.code;
+  // The two codes that mean something here come from the status alone.
+  error.code = status == USHER_ABSENT                         ? ENOENT
+               : status == USHER_INVALID                      ? EINVAL
+               : error.code == ENOENT || error.code == EINVAL ? 0
+                                                              : error.code;
   return std::unexpected(std::move(error));
 }
 
@@ -104,7 +108,9 @@ Result<std::unique_ptr<Instance>> Instance::create(asio::io_context& loop, Libra
       self->library_.plugin.create(bridge.table(), settings.get(), &made, slot.get());
   warn_if_slow(bridge, "create", since);
   if (status != USHER_OK) {
-    return std::unexpected(slot.take());  // nothing was made
+    Error error = slot.take();  // nothing was made
+    error.code = status == USHER_INVALID ? EINVAL : error.code == EINVAL ? 0 : error.code;
+    return std::unexpected(std::move(error));
   }
   if (made == nullptr) {
     const Misuse misuse{Count::null_members, "made no instance in create and said that it had"};

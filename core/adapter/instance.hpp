@@ -16,12 +16,14 @@ namespace usher::adapter {
 // Counts and logs a [main] call that took so long that the agent stood still.
 void warn_if_slow(Bridge& bridge, const char* call, std::chrono::steady_clock::time_point since);
 
-// Is the runtime here? Ok, or why not; an error's code is ENOENT where the adapter said "absent".
+// Is the runtime here? Ok, or why not; an error's code is ENOENT where the adapter said
+// "absent", EINVAL where it does not take these settings.
 Result<> probe(const Library& library, const Config& config);
 
 class Instance {
  public:
-  // Calls the adapter's create. `bridge` is this instance's alone; the host closes it.
+  // Calls the adapter's create; EINVAL as probe's. `bridge` is this instance's alone; the host
+  // closes it.
   static Result<std::unique_ptr<Instance>> create(asio::io_context& loop, Library library,
                                                   const Config& config, Bridge& bridge);
   Instance(const Instance&) = delete;

@@ -115,12 +115,7 @@ Result<> Agent::open_policies() {
 
 Result<> Agent::open_adapters() {
   adapters_ = adapter::Host::create(
-      loop_,
-      {.directory = config_.adapter_directory,
-       .automatic = config_.adapters_automatic,
-       .selected = config_.adapters_selected,
-       .config = config_.adapter_config,
-       .gate_deadline = config_.hook_deadline},
+      loop_, host_options(config_),
       // Events come while the loop runs, which is after open().
       [this](adapter::AdapterEvent event) { feed_->take(std::move(event)); },
       [this](int level, std::string_view name, std::string_view message) {
@@ -166,13 +161,14 @@ Result<> Agent::open_service() {
                                       [this](std::uint32_t slot) { lifetimes_->check(slot); }});
   feed_.emplace(Feed::Parts{loop_, sandboxes_, *enrolment_, registry_, *enforcer_, journal_,
                             locator_, [this](std::uint32_t slot) { lifetimes_->check(slot); }});
-  service_.emplace(Service::Parts{*enrolment_, registry_, *profiles_, *rules_, *store_, *records_,
-                                  *enforcer_, *adapters_, hub_, journal_,
-                                  [this] { reload("asked for"); }, [this] { return warnings(); },
-                                  locator_.now(), adopted_.adopted, config_.unenrolled});
+  service_.emplace(Service::Parts{
+      *enrolment_, registry_, *profiles_, *rules_, *store_, *records_, *enforcer_, *adapters_, hub_,
+      journal_, [this] { reload("asked for"); }, [this] { return warnings(); }, locator_.now(),
+      adopted_.adopted, config_.unenrolled, config_.tetragon_runtime});
   api::ServerOptions options;
   options.hook_socket = config_.hook_socket;
   options.admin_socket = config_.admin_socket;
+  options.tetragon_socket = config_.tetragon_socket;
   options.hook_deadline = config_.hook_deadline;
   options.refused = [this](const api::RefusedPeer& peer) {
     journal_.tell(LogLevel::warning, "peer-refused",

@@ -7,6 +7,7 @@
 #include <asio/post.hpp>
 #include <csignal>
 
+#include "agent/adapter_health.hpp"
 #include "agent/agent.hpp"
 #include "agent/kernel_events.hpp"
 #include "agent/reload.hpp"
@@ -148,6 +149,9 @@ std::vector<std::string> Agent::warnings() const {
                     failed_open_));
   }
   for (auto& warning : feed_->warnings()) {
+    out.push_back(std::move(warning));
+  }
+  for (auto& warning : adapter_warnings(adapters_->adapters())) {
     out.push_back(std::move(warning));
   }
   std::size_t unattributed = 0;

@@ -90,48 +90,6 @@ void read_policies(TomlTable table, Config& config) {
   table.finish();
 }
 
-// A list of strings; nothing when something else is in it.
-std::optional<std::vector<std::string>> words_of(const policy::TomlValue& value) {
-  const auto* array = value.as<policy::TomlArray>();
-  if (array == nullptr) {
-    return std::nullopt;
-  }
-  std::vector<std::string> words;
-  for (const auto& item : *array) {
-    const auto* word = item.as<std::string>();
-    if (word == nullptr) {
-      return std::nullopt;
-    }
-    words.push_back(*word);
-  }
-  return words;
-}
-
-// An adapter's table becomes typed values under dotted keys; what they mean is the adapter's.
-void flatten(const policy::TomlTable& table, const std::string& prefix, adapter::Config& out,
-             TomlErrors& errors) {
-  for (const auto& [key, at, value] : table) {
-    const auto name = prefix.empty() ? key : prefix + "." + key;
-    if (const auto* text = value.as<std::string>()) {
-      out[name] = *text;
-    } else if (const auto* number = value.as<std::int64_t>()) {
-      out[name] = *number;
-    } else if (const auto* fraction = value.as<double>()) {
-      out[name] = *fraction;
-    } else if (const auto* truth = value.as<bool>()) {
-      out[name] = *truth;
-    } else if (const auto* inner = value.as<policy::TomlTable>()) {
-      flatten(*inner, name, out, errors);
-    } else if (auto words = words_of(value)) {
-      out[name] = std::move(*words);
-    } else {
-      errors.add(value.at, fmt::format("{}: expected a string, number, boolean, table or "
-                                       "array of strings, found {}",
-                                       escape(name), value.type_name()));
-    }
-  }
-}
-
 void read_selection(TomlTable& table, Config& config) {
   const auto* select = table.node("select");
   if (select == nullptr) {
@@ -163,7 +121,12 @@ void read_adapters(TomlTable table, Config& config, TomlErrors& errors,
   }
   table.finish([&](const policy::TomlEntry& entry) {
     if (const auto* inner = entry.value.as<policy::TomlTable>()) {
-      flatten(*inner, "", config.adapter_config[entry.key], errors);
+      auto read = read_settings(*inner, entry.at);
+      for (const auto& problem : read.problems) {
+        errors.add(problem.at, problem.message);
+      }
+      config.adapter_config[entry.key] = std::move(read.values);
+      config.adapter_places[entry.key] = std::move(read.places);
       return true;
     }
     return false;
@@ -191,7 +154,53 @@ void read_hook(TomlTable table, Config& config) {
   table.finish();
 }
 
+void read_tetragon(TomlTable table, Config& config) {
+  const auto socket = table.absolute_path("socket");
+  assign(config.tetragon_socket, socket);
+  assign(config.tetragon_runtime, table.text("runtime"));
+  if (socket) {
+    finish_socket(table, "socket", {}, config.tetragon_socket);
+    if (config.tetragon_socket == config.hook_socket ||
+        config.tetragon_socket == config.admin_socket) {
+      table.error("socket", "this is another socket of the agent already: give one of its own");
+    }
+  } else if (!config.tetragon_runtime.empty()) {
+    table.error("runtime", "it says nothing without socket: set that too, or take this out");
+  }
+  table.finish();
+}
+
+void read_compat(TomlTable table, Config& config, TomlErrors& errors) {
+  if (const auto* node = table.node("tetragon")) {
+    if (const auto* inner = node->as<policy::TomlTable>()) {
+      read_tetragon(TomlTable(*inner, node->at, "[compat.tetragon]", errors), config);
+    } else {
+      table.error("tetragon", fmt::format("expected a table, found {}", node->type_name()));
+    }
+  }
+  table.finish();
+}
+
 }  // namespace
+
+adapter::HostOptions host_options(const Config& config) {
+  return {.directory = config.adapter_directory,
+          .automatic = config.adapters_automatic,
+          .selected = config.adapters_selected,
+          .config = config.adapter_config,
+          .gate_deadline = config.hook_deadline};
+}
+
+std::string settings_error(const Config& config, const std::string& adapter,
+                           const std::string& message) {
+  const auto places = config.adapter_places.find(adapter);
+  if (places == config.adapter_places.end()) {
+    return message;
+  }
+  const auto& at = place_of(message, places->second);
+  return fmt::format("{}:{}:{}: [adapters.{}]: {}", at.file, at.line, at.column, escape(adapter),
+                     message);
+}
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   std::int64_t number = 0;
@@ -244,6 +253,8 @@ ConfigResult parse_config(std::string_view text, const std::string& file,
   });
   section("log", read_log);
   section("hook", read_hook);
+  section("compat",
+          [&](TomlTable table, Config& config) { read_compat(std::move(table), config, errors); });
   top.finish();
   result.errors = errors.take();
   return result;

@@ -12,6 +12,7 @@
 
 #include "adapter/host.hpp"
 #include "agent/log.hpp"
+#include "agent/settings_table.hpp"
 #include "base/error.hpp"
 
 namespace usher::agent {
@@ -35,11 +36,15 @@ struct Config {
   std::vector<std::string> adapters_selected;
   std::filesystem::path adapter_directory = "/usr/lib/usher/adapters";
   std::map<std::string, adapter::Config, std::less<>> adapter_config;
+  std::map<std::string, SettingPlaces, std::less<>> adapter_places;
 
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::automatic;
 
   std::chrono::milliseconds hook_deadline{2000};
+
+  std::filesystem::path tetragon_socket;  // empty: not served
+  std::string tetragon_runtime;           // of the containers whose hook asks there; may be empty
 
   // Where usher-hook leaves notes of containers that started without a verdict.
   std::filesystem::path spool() const { return run_dir / "failed-open"; }
@@ -60,6 +65,12 @@ using AdapterPath =
 ConfigResult parse_config(std::string_view text, const std::string& file,
                           const AdapterPath& adapter_path = {});
 ConfigResult load_config(const std::filesystem::path& file, const AdapterPath& adapter_path = {});
+
+adapter::HostOptions host_options(const Config& config);
+
+// What an adapter says against its settings, with its place as in ConfigResult::errors.
+std::string settings_error(const Config& config, const std::string& adapter,
+                           const std::string& message);
 
 // "250ms", "2s", "1m".
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);

@@ -16,13 +16,14 @@
 #include "agent/registry.hpp"
 #include "agent/resolution.hpp"
 #include "agent/sandboxes.hpp"
+#include "api/container_notice.hpp"
 #include "enforce/enforcer.hpp"
 #include "usher/v1/hooks.pb.h"
 
 namespace usher::agent {
 
 // A container of which an adapter says that it starts or runs. `who` names at least the container;
-// pid (on the host) or cgroup_path says where it is.
+// pid (on the host) or cgroup_path says where it is; where both are given they must agree.
 struct ReportedContainer {
   identity::Identity who;
   std::string runtime;
@@ -53,13 +54,18 @@ class Enrolment {
   // was passed. poststart, poststop: hints, always GO. A refusal's message is one sentence.
   asio::awaitable<v1::HookResponse> hook(v1::HookRequest request);
 
+  // The gate for a hook that tells neither runtime nor pid. The runtime is the one whose adapter
+  // has the pod's sandbox on record, or `named_runtime` where the node's configuration names one.
+  asio::awaitable<v1::HookResponse> notice(api::ContainerNotice notice, std::string named_runtime);
+
   enum class Admitted : std::uint8_t { enrolled, confirmed };
 
   // The part of the gate after identification; no waiting in it, so two gates of one container
   // cannot meet halfway: the later one finds the container enrolled and confirms it.
   Result<Admitted> admit(identity::Identity who, const std::string& runtime,
                          const identity::OciState& state);
-  // The same for what an adapter reports. Tasks of a running container are not tagged yet.
+  // The same for what an adapter reports; one that starts is a gate. Tasks of a running container
+  // are not tagged yet.
   Result<Admitted> admit(ReportedContainer container);
 
   GateTimes::Summary times() const { return times_.summary(); }
@@ -69,9 +75,12 @@ class Enrolment {
     identity::Placement placement;
     std::function<Result<std::uint32_t>()> merged;  // USHER_MERGED_*; asked of new ones only
   };
+  Result<Admitted> admit_reported(ReportedContainer container);
   Result<Found> locate(const ReportedContainer& container) const;
   Result<Admitted> take_in(identity::Identity who, const std::string& runtime, Found found);
   asio::awaitable<Result<>> gate(std::string runtime, identity::OciState state, std::string raw);
+  asio::awaitable<Result<>> gate(api::ContainerNotice notice, std::string named_runtime);
+  Result<std::string> runtime_of(std::string_view pod_uid, const std::string& named) const;
   Result<> confirm(const identity::OciState& state) const;
   // Null: the container is not enrolled and its cgroup is free.
   Result<Entry*> enrolled_as(const identity::Identity& who, const identity::Placement& placement);

@@ -5,16 +5,54 @@
 #include "agent/enrolment.hpp"
 #include "agent/reload.hpp"
 #include "base/escape.hpp"
+#include "identity/cgroup_path.hpp"
 
 namespace usher::agent {
 
+namespace {
+
+// An adapter that names a cgroup and a process outside it has mixed up two containers.
+Result<> same_cgroup(const ReportedContainer& container, const identity::Placement& placement) {
+  if (container.pid <= 0 || container.cgroup_path.empty()) {
+    return {};
+  }
+  const auto named = identity::expand_cgroups_path(container.cgroup_path);
+  if (!named) {
+    return std::unexpected(named.error());
+  }
+  const auto whole = container.running ? identity::whole_container_cgroup(*named)
+                                       : identity::container_cgroup(*named);
+  if (*named == placement.cgroup_path || whole == placement.cgroup_path) {
+    return {};
+  }
+  return fail(fmt::format(
+      "its adapter names cgroup {}, but its process {} is in {}; name one of the two, or both of "
+      "one container",
+      escape(*named), container.pid, escape(placement.cgroup_path)));
+}
+
+}  // namespace
+
 Result<Enrolment::Admitted> Enrolment::admit(ReportedContainer container) {
+  const bool is_gate = !container.running;
+  const auto begun = std::chrono::steady_clock::now();
+  auto admitted = admit_reported(std::move(container));
+  if (is_gate) {
+    times_.add(std::chrono::steady_clock::now() - begun, !admitted);
+  }
+  return admitted;
+}
+
+Result<Enrolment::Admitted> Enrolment::admit_reported(ReportedContainer container) {
   auto& who = container.who;
   if (who.container_id.empty()) {
     return fail("its adapter named no container id");
   }
   auto found = locate(container);
   if (found) {
+    if (auto same = same_cgroup(container, found->placement); !same) {
+      return std::unexpected(std::move(same.error()));
+    }
     return take_in(std::move(who), container.runtime, std::move(*found));
   }
   // A container that runs can be beyond telling by now (it shares the host's pid namespace and

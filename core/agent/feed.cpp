@@ -140,23 +140,27 @@ void Feed::gone(const AdapterEvent& event) {
 }
 
 void Feed::listing(const AdapterEvent& event) {
-  p_.sandboxes.begin_list(event.adapter);
+  p_.sandboxes.begin_list(event.adapter, event.runtime);
+  begin_list(event);
+}
+
+void Feed::begin_list(const AdapterEvent& event) {
   for (auto& [id, refused] : refused_) {
-    refused.seen = refused.seen && refused.adapter != event.adapter;
+    refused.seen =
+        refused.seen && (refused.adapter != event.adapter || refused.runtime != event.runtime);
   }
 }
 
 void Feed::synced(const AdapterEvent& event) {
-  const auto swept = p_.sandboxes.sweep(event.adapter);
+  const auto swept = p_.sandboxes.sweep(event.adapter, event.runtime);
   std::erase_if(refused_, [&](const auto& item) {
-    return item.second.adapter == event.adapter && !item.second.seen;
+    const auto& refused = item.second;
+    return refused.adapter == event.adapter && refused.runtime == event.runtime && !refused.seen;
   });
-  for (auto& [id, refused] : refused_) {
-    refused.seen = refused.seen && refused.adapter != event.adapter;
-  }
+  begin_list(event);
   p_.journal.log().info(fmt::format("the runtime's list is complete: {} sandboxes, {} forgotten",
                                     p_.sandboxes.size_of(event.adapter), swept),
-                        {{"adapter", event.adapter}});
+                        {{"adapter", event.adapter}, {"runtime", event.runtime}});
 }
 
 void Feed::remember(const AdapterEvent& event, const Error& why) {
@@ -168,7 +172,8 @@ void Feed::remember(const AdapterEvent& event, const Error& why) {
       return;  // told when it was first seen
     }
   } else if (refused_.size() < kMaxRefused) {
-    refused_.emplace(id, Refused{event.adapter, display_name(event.identity), why.message});
+    refused_.emplace(
+        id, Refused{event.adapter, event.runtime, display_name(event.identity), why.message});
   }
   p_.journal.tell(LogLevel::error, "not-adopted",
                   fmt::format("adapter {} says that it runs, but it is not enrolled as that: {}",

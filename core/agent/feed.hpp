@@ -40,9 +40,10 @@ class Feed {
  private:
   struct Refused {
     std::string adapter;
+    std::string runtime;
     std::string name;  // for people
     std::string why;
-    bool seen = true;  // since the adapter's last list
+    bool seen = true;  // since its runtime's list began
   };
 
   void sandbox_starting(adapter::AdapterEvent event);
@@ -51,6 +52,7 @@ class Feed {
   void gone(const adapter::AdapterEvent& event);
   void listing(const adapter::AdapterEvent& event);
   void synced(const adapter::AdapterEvent& event);
+  void begin_list(const adapter::AdapterEvent& event);
   void remember(const adapter::AdapterEvent& event, const Error& why);
   void tag_soon(std::function<void(Result<>)> done);
 

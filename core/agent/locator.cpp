@@ -59,6 +59,8 @@ Locator machine_locator(const std::filesystem::path& cgroup_root) {
       .process_in =
           [running](std::string_view path) { return identity::process_in(path, running); },
       .merged_of = [running](int pid) { return identity::merged_of_process(pid, running); },
+      .init_in =
+          [at_gate](std::string_view path) { return identity::init_process_in(path, at_gate); },
       .exists =
           [cgroup_root](const identity::Placement& placement) {
             if (placement.cgroup_path.empty()) {

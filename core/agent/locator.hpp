@@ -19,6 +19,8 @@ struct Locator {
   std::function<Result<identity::Placement>(int pid)> place_running;
   std::function<Result<int>(std::string_view cgroup_path)> process_in;
   std::function<Result<std::uint32_t>(int pid)> merged_of;
+  // The runtime's init in a cgroup, before the container's program.
+  std::function<Result<int>(std::string_view cgroup_path)> init_in;
   // Is that very cgroup (path and id; the id alone where the path is empty) still there?
   std::function<bool(const identity::Placement&)> exists;
   // Does anybody outside that cgroup live in its mount namespace? Slow: looks at every thread.

@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "adapter/library.hpp"
+#include "adapter/preflight.hpp"
 #include "agent/agent.hpp"
 #include "agent/run_lock.hpp"
 
@@ -106,6 +107,15 @@ int main(int argc, char** argv) {
                    "the defaults, --config /dev/null will do\n";
     }
     return kBadInput;
+  }
+  if (!arguments.teardown) {
+    const auto refused = usher::adapter::refused_settings(usher::agent::host_options(config));
+    for (const auto& [adapter, message] : refused) {
+      std::cerr << usher::agent::settings_error(config, adapter, message) << "\n";
+    }
+    if (!refused.empty()) {
+      return kBadInput;
+    }
   }
   if (arguments.check_config) {
     std::cout << arguments.config << ": good\n";

@@ -15,7 +15,9 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr std::size_t kRecordLimit = 1U << 20;
+// Labels of 1 MiB, the most that an adapter may give, of backslashes only, which take five bytes
+// each here, and the rest.
+constexpr std::size_t kRecordLimit = 6U << 20;
 constexpr int kVersion = 1;
 
 ordered_json identity_to_json(const identity::Identity& who) {
@@ -134,7 +136,14 @@ Result<> Records::write(const identity::Workload& workload) const {
                                 {"mntns", placement.mntns},
                                 {"merged", placement.merged}}},
                               {"identity", identity_to_json(workload.identity)}};
-  return write_file(file(placement.cgroup_id), value.dump(1) + "\n", 0600, false);
+  const auto text = value.dump(1) + "\n";
+  if (text.size() > kRecordLimit) {
+    return fail(
+        fmt::format("{} bytes are more than a later agent would read ({}); give the pod "
+                    "fewer labels",
+                    text.size(), kRecordLimit));
+  }
+  return write_file(file(placement.cgroup_id), text, 0600, false);
 }
 
 Result<> Records::remove(std::uint64_t cgroup_id) const {

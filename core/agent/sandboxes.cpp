@@ -79,26 +79,36 @@ void Sandboxes::drop(std::string_view adapter, std::string_view runtime, std::st
   }
 }
 
-std::size_t Sandboxes::sweep(std::string_view adapter) {
+std::size_t Sandboxes::sweep(std::string_view adapter, std::string_view runtime) {
   const auto swept = std::erase_if(records_, [&](const auto& item) {
-    return item.second.adapter == adapter && !item.second.seen;
+    return item.second.adapter == adapter && item.first.first == runtime && !item.second.seen;
   });
-  begin_list(adapter);
+  begin_list(adapter, runtime);
   if (swept != 0) {
     counts_[std::string(adapter)] -= swept;
   }
   return swept;
 }
 
-void Sandboxes::begin_list(std::string_view adapter) {
+void Sandboxes::begin_list(std::string_view adapter, std::string_view runtime) {
   for (auto& [key, record] : records_) {
-    record.seen = record.seen && record.adapter != adapter;
+    record.seen = record.seen && (record.adapter != adapter || key.first != runtime);
   }
 }
 
 const identity::Identity* Sandboxes::find(std::string_view runtime, std::string_view id) const {
   const auto* record = at(runtime, id);
   return record == nullptr ? nullptr : &record->identity;
+}
+
+std::set<std::string> Sandboxes::runtimes_of_pod(std::string_view pod_uid) const {
+  std::set<std::string> runtimes;
+  for (const auto& [key, record] : records_) {
+    if (!pod_uid.empty() && record.identity.pod_uid == pod_uid) {
+      runtimes.insert(key.first);
+    }
+  }
+  return runtimes;
 }
 
 Result<> Sandboxes::join(std::string_view runtime, identity::Identity& who) const {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -26,14 +27,16 @@ class Sandboxes {
   // than the one that is kept (who a pod is does not change); the first stays then.
   Result<> keep(std::string_view adapter, std::string_view runtime, identity::Identity record);
   void drop(std::string_view adapter, std::string_view runtime, std::string_view id);
-  // A list begins: what this adapter said before must be said again until sweep.
-  void begin_list(std::string_view adapter);
-  // A list is complete: forgets what this adapter did not say since it, or the one before where
-  // nobody said that it began, and begins the next. How many.
-  std::size_t sweep(std::string_view adapter);
+  // A runtime's list begins: what this adapter said of it before must be said again until sweep.
+  void begin_list(std::string_view adapter, std::string_view runtime);
+  // A runtime's list is complete: forgets what this adapter did not say of it since the list began,
+  // or since the one before where nobody said that it began, and begins the next. How many.
+  std::size_t sweep(std::string_view adapter, std::string_view runtime);
 
   // Null where no adapter said it.
   const identity::Identity* find(std::string_view runtime, std::string_view id) const;
+  // The runtimes under which a pod of that uid has a sandbox. Looks at all records.
+  std::set<std::string> runtimes_of_pod(std::string_view pod_uid) const;
   // Fills in what `who` lacks (pod, handler, labels) from the record of its sandbox, with the
   // record's source. Without such a record `who` stays as it is. What both say must be equal.
   Result<> join(std::string_view runtime, identity::Identity& who) const;
@@ -45,7 +48,7 @@ class Sandboxes {
   struct Record {
     identity::Identity identity;
     std::string adapter;
-    bool seen = true;  // since the last sweep
+    bool seen = true;  // since its runtime's list began
   };
   using Key = std::pair<std::string, std::string>;  // runtime, sandbox id
   const Record* at(std::string_view runtime, std::string_view id) const;

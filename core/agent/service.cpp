@@ -36,6 +36,10 @@ asio::awaitable<v1::HookResponse> Service::hook(v1::HookRequest request) {
   return p_.enrolment.hook(std::move(request));
 }
 
+asio::awaitable<v1::HookResponse> Service::notice(api::ContainerNotice notice) {
+  return p_.enrolment.notice(std::move(notice), p_.noticed_runtime);
+}
+
 v1::Status Service::status() {
   v1::Status out;
   out.set_version(USHER_VERSION);

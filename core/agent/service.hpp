@@ -28,10 +28,12 @@ class Service : public api::Handlers {
     std::int64_t started_at = 0;
     std::uint64_t adopted = 0;
     std::string unenrolled;
+    std::string noticed_runtime;  // as [compat.tetragon] names it; may be empty
   };
   explicit Service(Parts parts) : p_(std::move(parts)) {}
 
   asio::awaitable<v1::HookResponse> hook(v1::HookRequest request) override;
+  asio::awaitable<v1::HookResponse> notice(api::ContainerNotice notice) override;
   v1::Status status() override;
   v1::ListWorkloadsResponse workloads() override;
   v1::ListPoliciesResponse policies() override;

@@ -60,17 +60,15 @@ void PostedCall::OnDone() {
 }
 
 grpc::ServerUnaryReactor* HookCall::start(const HookCallContext& context, CallLimit::Slot slot,
-                                          const v1::HookRequest& request,
-                                          v1::HookResponse& response) {
-  const std::shared_ptr<HookCall> call(new HookCall(context, response));
+                                          HookQuestion question) {
+  const std::shared_ptr<HookCall> call(new HookCall(context, std::move(question)));
   call->self_ = call;
-  asio::post(context.loop, [call, slot = std::move(slot), request]() mutable {
-    call->begin(std::move(slot), std::move(request));
-  });
+  asio::post(context.loop,
+             [call, slot = std::move(slot)]() mutable { call->begin(std::move(slot)); });
   return call.get();
 }
 
-void HookCall::begin(CallLimit::Slot slot, v1::HookRequest request) {
+void HookCall::begin(CallLimit::Slot slot) {
   if (ended_) {
     return;
   }
@@ -86,7 +84,7 @@ void HookCall::begin(CallLimit::Slot slot, v1::HookRequest request) {
                       self->context_.deadline.count()));
     }
   });
-  asio::co_spawn(context_.loop, context_.handlers.hook(std::move(request)),
+  asio::co_spawn(context_.loop, question_.ask(),
                  asio::bind_cancellation_slot(
                      cancel_.slot(), [self, slot = std::move(slot)](const std::exception_ptr& error,
                                                                     v1::HookResponse answer) {
@@ -102,17 +100,17 @@ void HookCall::answered(const std::exception_ptr& error, v1::HookResponse answer
     refuse("the agent failed while deciding: " + describe(error));
     return;
   }
-  response_ = std::move(answer);
-  end(grpc::Status::OK);
+  end(question_.tell(std::move(answer)));
 }
 
 void HookCall::refuse(std::string reason) {
   if (ended_) {
     return;
   }
-  response_.set_verdict(v1::HookResponse::VERDICT_REFUSE);
-  response_.set_message(std::move(reason));
-  end(grpc::Status::OK);
+  v1::HookResponse response;
+  response.set_verdict(v1::HookResponse::VERDICT_REFUSE);
+  response.set_message(std::move(reason));
+  end(question_.tell(std::move(response)));
   cancel_.emit(asio::cancellation_type::terminal);
 }
 

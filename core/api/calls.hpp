@@ -75,6 +75,12 @@ struct HookCallContext {
   std::chrono::milliseconds deadline;
 };
 
+// What a gate's call asks of the handlers, and how its answer goes onto the wire. Both on the loop.
+struct HookQuestion {
+  std::function<asio::awaitable<v1::HookResponse>()> ask;  // called at most once
+  std::function<grpc::Status(v1::HookResponse)> tell;      // once; writes gRPC's response
+};
+
 // A runtime's gate: the handler's coroutine, or a refusal that says why when the deadline passes
 // or the agent stops first. The coroutine is cancelled then, and when the client goes away; the
 // answer does not wait for it.
@@ -82,13 +88,12 @@ class HookCall final : public grpc::ServerUnaryReactor,
                        public std::enable_shared_from_this<HookCall> {
  public:
   static grpc::ServerUnaryReactor* start(const HookCallContext& context, CallLimit::Slot slot,
-                                         const v1::HookRequest& request,
-                                         v1::HookResponse& response);
+                                         HookQuestion question);
 
  private:
-  HookCall(const HookCallContext& context, v1::HookResponse& response)
-      : context_(context), response_(response), timer_(context.loop) {}
-  void begin(CallLimit::Slot slot, v1::HookRequest request);
+  HookCall(const HookCallContext& context, HookQuestion question)
+      : context_(context), question_(std::move(question)), timer_(context.loop) {}
+  void begin(CallLimit::Slot slot);
   void answered(const std::exception_ptr& error, v1::HookResponse answer);
   void refuse(std::string reason);
   void end(const grpc::Status& status);
@@ -96,7 +101,7 @@ class HookCall final : public grpc::ServerUnaryReactor,
   void OnDone() override;
 
   HookCallContext context_;
-  v1::HookResponse& response_;  // gRPC's, valid until Finish
+  HookQuestion question_;
   asio::steady_timer timer_;
   asio::cancellation_signal cancel_;
   std::optional<LiveCalls::Key> live_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "api/container_notice.hpp"
 #include "base/error.hpp"
 #include "usher/v1/agent.pb.h"
 #include "usher/v1/hooks.pb.h"
@@ -30,6 +31,8 @@ class Handlers {
 
   // Never fails: a refusal is a verdict with a message.
   virtual asio::awaitable<v1::HookResponse> hook(v1::HookRequest request) = 0;
+  // The same gate for a hook that is not ours.
+  virtual asio::awaitable<v1::HookResponse> notice(ContainerNotice notice) = 0;
 
   virtual v1::Status status() = 0;
   virtual v1::ListWorkloadsResponse workloads() = 0;

@@ -11,9 +11,11 @@
 #include <asio/use_awaitable.hpp>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "api/accept_loop.hpp"
 #include "api/services.hpp"
+#include "api/tetragon_service.hpp"
 
 namespace usher::api {
 namespace {
@@ -35,42 +37,55 @@ class GrpcServer final : public Server {
       : loop_(loop),
         handlers_(handlers),
         hook_service_({loop, handlers, hooks_, options.hook_deadline}, options.max_hook_calls),
-        agent_service_({loop, handlers, streams_}, options.max_admin_calls) {}
+        agent_service_({loop, handlers, streams_}, options.max_admin_calls),
+        tetragon_service_({loop, handlers, hooks_, options.hook_deadline}, options.max_hook_calls) {
+  }
 
   Result<> bind(const ServerOptions& options) {
-    auto hook = Listener::open(options.hook_socket);
-    if (!hook) {
-      return std::unexpected(hook.error());
+    struct Wanted {
+      const std::filesystem::path& socket;
+      grpc::Service& service;
+    };
+    std::vector<Wanted> wanted{{options.hook_socket, hook_service_},
+                               {options.admin_socket, agent_service_}};
+    if (!options.tetragon_socket.empty()) {
+      wanted.push_back({options.tetragon_socket, tetragon_service_});
     }
-    auto admin = Listener::open(options.admin_socket);
-    if (!admin) {
-      return std::unexpected(admin.error());
-    }
-    hook_server_ = serve(hook_service_);
-    admin_server_ = serve(agent_service_);
-    if (!hook_server_ || !admin_server_) {
-      return fail("cannot start the gRPC servers: the lines before this one say why");
+    std::vector<Listener> listeners;
+    for (const auto& [socket, service] : wanted) {
+      auto listener = Listener::open(socket);
+      if (!listener) {
+        return std::unexpected(listener.error());
+      }
+      listeners.push_back(std::move(*listener));
     }
     const PeerRules rules{
         .is_workload = [this](std::uint32_t pid) { return handlers_.is_workload(pid); }};
-    hook_accept_ = std::make_unique<AcceptLoop>(loop_, std::move(*hook), *hook_server_, rules,
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      auto server = serve(wanted[i].service);
+      if (!server) {
+        return fail("cannot start the gRPC servers: the lines before this one say why");
+      }
+      auto& one = served_.emplace_back(std::move(server), nullptr);
+      one.accept = std::make_unique<AcceptLoop>(loop_, std::move(listeners[i]), *one.server, rules,
                                                 options.refused);
-    admin_accept_ = std::make_unique<AcceptLoop>(loop_, std::move(*admin), *admin_server_, rules,
-                                                 options.refused);
+    }
     return {};
   }
 
   void start() override {
-    hook_accept_->start();
-    admin_accept_->start();
+    for (const auto& one : served_) {
+      one.accept->start();
+    }
   }
 
   asio::awaitable<void> stop(std::chrono::milliseconds grace) override {
     // Half a stop would leave the helper thread behind.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     const auto guard = asio::make_work_guard(loop_);
-    hook_accept_->stop();
-    admin_accept_->stop();
+    for (const auto& one : served_) {
+      one.accept->stop();
+    }
     streams_.end_all();
     const auto deadline = std::chrono::system_clock::now() + grace;
     // Calls that are still there just before gRPC would cut them off get an answer instead.
@@ -84,9 +99,14 @@ class GrpcServer final : public Server {
     asio::steady_timer finished(loop_, asio::steady_timer::time_point::max());
     // gRPC's Shutdown waits for calls that only the loop can finish: on the loop it would deadlock.
     std::thread helper([&] {
-      std::thread admin([&] { admin_server_->Shutdown(deadline); });
-      hook_server_->Shutdown(deadline);
-      admin.join();
+      std::vector<std::thread> each;
+      each.reserve(served_.size());
+      for (const auto& one : served_) {
+        each.emplace_back([&one, deadline] { one.server->Shutdown(deadline); });
+      }
+      for (auto& thread : each) {
+        thread.join();
+      }
       asio::post(loop_, [&] {
         done = true;
         finished.cancel();
@@ -97,24 +117,27 @@ class GrpcServer final : public Server {
       co_await finished.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     }
     helper.join();
-    hook_server_.reset();
-    admin_server_.reset();
-    hook_accept_.reset();
-    admin_accept_.reset();
+    for (auto& one : served_) {
+      one.server.reset();
+    }
+    served_.clear();
   }
 
  private:
+  // One socket. The loop goes first: it hands connections to the server.
+  struct Served {
+    std::unique_ptr<grpc::Server> server;
+    std::unique_ptr<AcceptLoop> accept;
+  };
+
   asio::io_context& loop_;
   Handlers& handlers_;
   LiveCalls hooks_;
   LiveCalls streams_;
   HookService hook_service_;
   AgentService agent_service_;
-  // The accept loops first: they hand connections to the servers.
-  std::unique_ptr<grpc::Server> hook_server_;
-  std::unique_ptr<grpc::Server> admin_server_;
-  std::unique_ptr<AcceptLoop> hook_accept_;
-  std::unique_ptr<AcceptLoop> admin_accept_;
+  TetragonService tetragon_service_;
+  std::vector<Served> served_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
-// The agent's two sockets. Own listeners (mode 0600, flock against a second agent, stale sockets
-// taken over), peers checked at accept, accepted descriptors handed to gRPC.
+// The agent's sockets: two, and one more for foreign hooks where it is asked for. Own listeners
+// (mode 0600, flock against a second agent, stale sockets taken over), peers checked at accept,
+// accepted descriptors handed to gRPC.
 #pragma once
 
 #include <asio/any_io_executor.hpp>
@@ -29,6 +30,7 @@ struct RefusedPeer {
 struct ServerOptions {
   std::filesystem::path hook_socket = "/run/usher/hook.sock";    // only usher.v1.RuntimeHooks
   std::filesystem::path admin_socket = "/run/usher/admin.sock";  // only usher.v1.Agent
+  std::filesystem::path tetragon_socket;  // only tetragon.FineGuidanceSensors; empty: not served
   std::chrono::milliseconds hook_deadline{2000};  // a hook call is refused after this
   std::uint32_t max_hook_calls = 512;             // at a time; more are refused with a message
   std::uint32_t max_admin_calls = 64;
@@ -37,7 +39,7 @@ struct ServerOptions {
 
 class Server {
  public:
-  // Binds both sockets; nothing is accepted before start(), connections made until then wait.
+  // Binds the sockets; nothing is accepted before start(), connections made until then wait.
   // Errors name the socket, who holds it and what to do. `loop` and `handlers` must outlive it.
   static Result<std::unique_ptr<Server>> open(asio::io_context& loop, Handlers& handlers,
                                               const ServerOptions& options);

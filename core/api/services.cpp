@@ -24,7 +24,13 @@ grpc::ServerUnaryReactor* HookService::Hook(grpc::CallbackServerContext* context
     reactor->Finish(limit_.refusal());
     return reactor;
   }
-  return HookCall::start(context_, std::move(slot), *request, *response);
+  return HookCall::start(
+      context_, std::move(slot),
+      {[handlers = &context_.handlers, request] { return handlers->hook(*request); },
+       [response](v1::HookResponse answer) {
+         *response = std::move(answer);
+         return grpc::Status::OK;
+       }});
 }
 
 template <class Response, class Answer>

@@ -49,9 +49,20 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view name) {
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  // Non-blocking: to open a fifo would wait for who writes to it, perhaps for ever.
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd) {
     return fail_system("cannot open " + path.string());
+  }
+  struct stat info{};
+  if (::fstat(fd.get(), &info) != 0) {
+    return fail_system("cannot look at " + path.string());
+  }
+  if (S_ISDIR(info.st_mode)) {
+    return fail_system("cannot read " + path.string(), EISDIR);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return fail("cannot read " + path.string() + ": it is no regular file", EINVAL);
   }
   return read_all(fd.get(), limit, path.string());
 }

@@ -13,7 +13,8 @@
 
 namespace usher {
 
-// Everything up to end of file; more than `limit` bytes is an error that says so.
+// Everything up to end of file. Errors: more than `limit` bytes, no regular file (a fifo would
+// block).
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit = 16U << 20);
 Result<std::string> read_all(int fd, std::size_t limit, std::string_view name);
 

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "adapter/conformance.hpp"
 #include "base/escape.hpp"
+#include "ctl/key_value.hpp"
 #include "ctl/show.hpp"
 
 namespace usher::ctl {
@@ -24,32 +24,6 @@ struct Options {
   std::vector<std::string> rules;
   int limit_ms = 10000;
 };
-
-std::string has_equals_sign(const std::string& text) {
-  return text.find('=') == std::string::npos || text[0] == '=' ? "KEY=VALUE is expected" : "";
-}
-
-// As usher.toml would have it: true and false, whole numbers, else a string.
-adapter::ConfigValue value_of(const std::string& text) {
-  if (text == "true" || text == "false") {
-    return text == "true";
-  }
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && end == text.data() + text.size()) {
-    return number;
-  }
-  return text;
-}
-
-adapter::Config config_of(const std::vector<std::string>& settings) {
-  adapter::Config config;
-  for (const auto& setting : settings) {
-    const auto at = setting.find('=');
-    config[setting.substr(0, at)] = value_of(setting.substr(at + 1));
-  }
-  return config;
-}
 
 const char* name_of(Result result) {
   switch (result) {
@@ -84,10 +58,12 @@ void print_json(const std::string& file, bool ok, const std::vector<adapter::Ver
 }
 
 int run(const Options& options, const Terminal& terminal) {
+  adapter::Config settings;
+  add_key_values(options.settings, settings);
   const auto verdicts =
       adapter::check_conformance({.path = options.file,
                                   .trust_any_owner = options.trust_any_owner,
-                                  .settings = config_of(options.settings),
+                                  .settings = std::move(settings),
                                   .rules = options.rules,
                                   .limit = std::chrono::milliseconds(options.limit_ms)});
   std::size_t counts[4] = {};
@@ -129,7 +105,8 @@ void add_adapter_commands(CLI::App& app, std::function<int(const Terminal&)>& co
                   "Load an adapter that root does not own, or that others may write");
   check->add_option("--set", options->settings, "A setting of the adapter: KEY=VALUE")
       ->check(has_equals_sign);
-  check->add_option("--rule", options->rules, "Only this rule; repeatable");
+  check->add_option("--rule", options->rules, "Only this rule; repeatable")
+      ->check(CLI::IsMember(adapter::conformance_rule_ids()));
   check->add_option("--limit", options->limit_ms, "How long one rule may take, in milliseconds")
       ->check(CLI::Range(100, 600'000))
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "ctl/doctor.hpp"
 #include "policy/compile.hpp"
+#include "usher_tids.h"
 
 namespace usher::ctl::doctor {
 namespace {
@@ -59,16 +60,16 @@ void io_uring_trap(const Sources& sources, Diagnosis& out) {
 
 // The tracepoint backend knows who asks for a socket by a table of thread ids.
 void thread_table_trap(const Sources& sources, Diagnosis& out) {
-  constexpr long kTableEntries = 65536;  // `tids` in bpf/maps.bpf.h
   const auto most = sysctl(sources, "kernel/pid_max");
-  const bool fits = most && *most <= kTableEntries;
+  const bool fits = most && *most <= TIDS_MARK;
   trap(out, "thread-table", fits ? State::ok : State::note,
-       fmt::format("the table of workloads' threads holds {}; kernel.pid_max is {}", kTableEntries,
+       fmt::format("workloads may have {} threads in all; kernel.pid_max is {}", +TIDS_MARK,
                    most ? std::to_string(*most) : "not known"),
        fits ? ""
-            : fmt::format("keep the workloads below {} threads (kubelet: podPidsLimit): "
-                          "sockets of those beyond are not judged",
-                          kTableEntries));
+            : fmt::format("keep the workloads below {} threads in all (kubelet: "
+                          "podPidsLimit): beyond, one whose sockets are ruled is killed when it "
+                          "forks",
+                          +TIDS_MARK));
 }
 
 void user_namespace_trap(const Sources& sources, bool lsm, Diagnosis& out) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/key_value.hpp"
 #include "ctl/runtime.hpp"
 #include "ctl/runtime_config.hpp"
 
@@ -48,17 +49,10 @@ struct Options {
     if (!exempt_namespaces.empty()) {
       out["exempt_namespaces"] = exempt_namespaces;
     }
-    for (const auto& other : others) {
-      const auto at = other.find('=');
-      set(other.substr(0, at).c_str(), other.substr(at + 1));
-    }
+    add_key_values(others, out);
     return out;
   }
 };
-
-std::string has_equals_sign(const std::string& text) {
-  return text.find('=') == std::string::npos || text[0] == '=' ? "KEY=VALUE is expected" : "";
-}
 
 void add_options(CLI::App& sub, Options& options) {
   sub.add_option("adapter", options.adapter, "The adapter's name, or the path of its .so")

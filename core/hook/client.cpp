@@ -49,6 +49,14 @@ std::expected<Fd, Outcome> connect_to(const std::string& path) {
     const bool again = code == ENOENT || code == ECONNREFUSED || code == EAGAIN || code == EINTR;
     return outcome(again ? Kind::unavailable : Kind::failed, system_error("connect", code).message);
   }
+  // Whoever can write to the directory could listen there and let everything through.
+  ucred server{};
+  socklen_t length = sizeof(server);
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &server, &length) != 0 ||
+      server.uid != ::geteuid()) {
+    return outcome(Kind::failed, "what listens there runs as uid " + std::to_string(server.uid) +
+                                     ", not as this hook does: only usherd may answer");
+  }
   return fd;
 }
 

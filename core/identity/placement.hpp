@@ -41,6 +41,12 @@ Result<> agrees(const Identity& who, std::string_view cgroup_path);
 // one of its own, else one whose parent is outside. Errors: no such cgroup, nobody in it.
 Result<int> process_in(std::string_view cgroup_path, const PlacementOptions& options);
 
+// The runtime's init of a container that is just being made, for hooks that are given no pid: the
+// one process in its cgroup, or in the child "container" that crun makes there. `cgroup_path` as
+// above. Errors: no such cgroup, nobody in it, more than one process, one that the agent cannot
+// see, or one that has entered the container's root already (its program may run).
+Result<int> init_process_in(std::string_view cgroup_path, const PlacementOptions& options);
+
 // merged_directories of the root that `pid` runs in. An error where that is the root of pid 1 or of
 // the agent: the container has not entered its own yet.
 Result<std::uint32_t> merged_of_process(int pid, const PlacementOptions& options);

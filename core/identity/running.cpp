@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <vector>
@@ -57,9 +58,9 @@ struct stat root_of(const std::filesystem::path& proc, const std::string& pid) {
   return info;
 }
 
-}  // namespace
-
-Result<int> process_in(std::string_view cgroup_path, const PlacementOptions& options) {
+// The directory of a cgroup that a runtime names.
+Result<std::filesystem::path> directory_of(std::string_view cgroup_path,
+                                           const PlacementOptions& options) {
   auto path = expand_cgroups_path(cgroup_path);
   if (!path) {
     return std::unexpected(std::move(path.error()));
@@ -67,11 +68,35 @@ Result<int> process_in(std::string_view cgroup_path, const PlacementOptions& opt
   if (path->find('\0') != std::string::npos || (*path + '/').find("/../") != std::string::npos) {
     return fail("cgroup path " + escape(*path) + " is not plain");
   }
-  const std::filesystem::path cgroup = options.cgroup_root.native() + *path;
+  std::filesystem::path cgroup = options.cgroup_root.native() + *path;
   std::error_code problem;
   if (!std::filesystem::is_directory(cgroup, problem)) {
     return fail("there is no cgroup " + escape(*path), ENOENT);
   }
+  return cgroup;
+}
+
+// Whether `pid` still has the root of pid 1 or of the agent; ESRCH where that cannot be seen.
+Result<bool> has_hosts_root(int pid, const std::filesystem::path& proc) {
+  const auto theirs = root_of(proc, std::to_string(pid));
+  if (theirs.st_ino == 0) {
+    return fail("cannot look at the root of process " + std::to_string(pid), ESRCH);
+  }
+  return std::ranges::any_of(std::array{"1", "self"}, [&](const char* host) {
+    const auto own = root_of(proc, host);
+    return own.st_ino == theirs.st_ino && own.st_dev == theirs.st_dev;
+  });
+}
+
+}  // namespace
+
+Result<int> process_in(std::string_view cgroup_path, const PlacementOptions& options) {
+  const auto directory = directory_of(cgroup_path, options);
+  if (!directory) {
+    return std::unexpected(directory.error());
+  }
+  const auto& cgroup = *directory;
+  std::error_code problem;
   std::vector<int> pids = processes_of(cgroup);
   for (std::filesystem::recursive_directory_iterator it(cgroup, problem), end;
        pids.empty() && !problem && it != end; it.increment(problem)) {
@@ -92,21 +117,58 @@ Result<int> process_in(std::string_view cgroup_path, const PlacementOptions& opt
     }
   }
   return best != 0 ? Result<int>(best)
-                   : fail("nobody runs in cgroup " + escape(*path) + " any more", ESRCH);
+                   : fail("nobody runs in cgroup " + escape(cgroup_path) + " any more", ESRCH);
+}
+
+Result<int> init_process_in(std::string_view cgroup_path, const PlacementOptions& options) {
+  constexpr const char* kWhen =
+      "; the hook must run at createRuntime, when the runtime's init is there and nobody else";
+  const auto directory = directory_of(cgroup_path, options);
+  if (!directory) {
+    return std::unexpected(directory.error());
+  }
+  auto members = read_file(*directory / "cgroup.procs");
+  if (members && members->empty()) {
+    if (auto of_crun = read_file(*directory / "container" / "cgroup.procs")) {
+      members = std::move(of_crun);
+    }
+  }
+  if (!members) {
+    return fail_in("cannot see who is in cgroup " + escape(cgroup_path), members.error());
+  }
+  const auto count = std::ranges::count(*members, '\n');
+  if (count != 1) {
+    return fail(count == 0 ? "nobody is in cgroup " + escape(cgroup_path) + kWhen
+                           : std::to_string(count) + " processes are in cgroup " +
+                                 escape(cgroup_path) + kWhen,
+                ESRCH);
+  }
+  int pid = 0;
+  std::from_chars(members->data(), members->data() + members->size(), pid);
+  if (pid <= 0) {
+    return fail("the process in cgroup " + escape(cgroup_path) +
+                " lives outside the agent's pid namespace; run usherd in the node's");
+  }
+  const auto before_start = has_hosts_root(pid, options.proc);
+  if (!before_start) {
+    return std::unexpected(before_start.error());
+  }
+  if (!*before_start) {
+    return fail("process " + std::to_string(pid) + " in cgroup " + escape(cgroup_path) +
+                " has entered the container's root already" + kWhen);
+  }
+  return pid;
 }
 
 Result<std::uint32_t> merged_of_process(int pid, const PlacementOptions& options) {
-  const auto theirs = root_of(options.proc, std::to_string(pid));
-  if (theirs.st_ino == 0) {
-    return fail("cannot look at the root of process " + std::to_string(pid), ESRCH);
+  const auto not_yet = has_hosts_root(pid, options.proc);
+  if (!not_yet) {
+    return std::unexpected(not_yet.error());
   }
-  for (const char* host : {"1", "self"}) {
-    const auto own = root_of(options.proc, host);
-    if (own.st_ino == theirs.st_ino && own.st_dev == theirs.st_dev) {
-      return fail("process " + std::to_string(pid) +
-                  " has not entered the container's root yet; publish the container when its "
-                  "runtime has made it");
-    }
+  if (*not_yet) {
+    return fail("process " + std::to_string(pid) +
+                " has not entered the container's root yet; publish the container when its "
+                "runtime has made it");
   }
   return merged_directories(options.proc / std::to_string(pid) / "root");
 }

@@ -15,7 +15,6 @@ typedef struct files {
   int fd;         /* inotify's */
   uint64_t watch; /* the loop's handle */
 } files;
-
 static usher_string text(const char* s) { return (usher_string){s, strlen(s)}; }
 static int is(usher_string s, const char* name) {
   return s.size == strlen(name) && memcmp(s.data, name, s.size) == 0;
@@ -71,16 +70,17 @@ static void publish(files* self, uint32_t kind, const char* name) {
   FILE* file = fopen(path, "r");
   if (file != NULL) content[fread(content, 1, sizeof content - 1, file)] = '\0', fclose(file);
   int known = kind == USHER_EVENT_CONTAINER_GONE || parse(content, &who, labels, &event.pid);
-  if (!known) fail(&error, USHER_INVALID, "it does not say who a container is", text(""));
   who.container_id = (usher_string){name, (uint64_t)(dot - name)};
   who.identity_source = who.labels_source = text(path);
-  if (known && kind == USHER_EVENT_CONTAINER_STARTING) {
-    done.call = verdict; /* the gate: answered always, if publish takes the event */
+  if (kind == USHER_EVENT_CONTAINER_STARTING) {
+    done.call = verdict; /* the gate: answered by the agent, or below where it takes nothing */
     done.context = malloc(sizeof path);
     sprintf(done.context, "%s/%.*s.verdict", self->directory, (int)(dot - name), name);
   }
-  if (known && self->host->publish(self->host->context, &event, done, &error) == USHER_OK) return;
-  free(done.context);
+  int32_t status = known ? self->host->publish(self->host->context, &event, done, &error)
+                         : fail(&error, USHER_INVALID, "it says nobody's name", text(""));
+  if (status == USHER_OK) return;
+  if (done.call != NULL) done.call(done.context, 0, status, &error);
   snprintf(line, sizeof line, "%s is not taken: %.*s", path, (int)error.length, why);
   self->host->log(self->host->context, USHER_LOG_ERROR, text(line));
 }

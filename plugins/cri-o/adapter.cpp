@@ -29,7 +29,9 @@ class Adapter {
   static constexpr usher_string kRuntimes[] = {{USHER_LITERAL("cri-o")}, {USHER_LITERAL("podman")}};
 
   static void probe(const plugin::Settings& settings) {
-    check_keys(settings);
+    // First, so that a slip of the pen is told on every node.
+    HookOptions::from(settings);
+    PodRecords::check(settings);
     const fs::path root = settings.text("root", "/");
     std::string looked_for;
     for (const char* trace : kTraces) {

@@ -41,7 +41,7 @@ class Run {
     Fd lock;
     if (apply_) {
       or_throw(node_.make_directories(options_.hook_dir));
-      lock = or_throw(node_.lock(options_.hook_dir));
+      lock = or_throw(node_.lock(options_.hook_dir, options_.may_wait));
       or_throw(node_.make_directories(places_.ours));
       or_throw(node_.remove_leftovers(options_.hook_dir, "usher-hook-"));
       or_throw(node_.remove_leftovers(places_.ours, "usher-" + options_.runtime + "-"));
@@ -57,7 +57,7 @@ class Run {
   void uninstall() {
     Fd lock;
     if (node_.is_directory(options_.hook_dir)) {
-      lock = or_throw(node_.lock(options_.hook_dir));
+      lock = or_throw(node_.lock(options_.hook_dir, options_.may_wait));
       or_throw(node_.remove_leftovers(options_.hook_dir, "usher-hook-"));
     }
     // Where no directory was named, also from those that install would not choose now.
@@ -79,7 +79,7 @@ class Run {
 
  private:
   std::string source_program() {
-    auto version = version_of(options_.hook_source);
+    auto version = version_of(options_.hook_source, patience(options_));
     auto source = read_file(options_.hook_source, kMaxProgram);
     for (const auto* wrong :
          {source ? nullptr : &source.error(), version ? nullptr : &version.error()}) {

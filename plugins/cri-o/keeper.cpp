@@ -2,6 +2,7 @@
 
 #include <sys/inotify.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "cri-o/hooks_dir.hpp"
@@ -22,6 +23,8 @@ constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM 
 constexpr std::chrono::milliseconds kSettle{100};
 // For a directory that cannot be written now, or that is not there to be watched.
 constexpr std::chrono::seconds kTryAgain{10};
+// For a lock that another process holds: usherctl is through soon.
+constexpr std::chrono::milliseconds kLockAgain{250};
 // While something is wrong that no watched file will tell the end of (CRI-O has to be restarted).
 constexpr std::chrono::seconds kLookAgain{60};
 
@@ -34,6 +37,7 @@ struct Told {
   std::vector<Step> steps;
   std::vector<std::string> problems;
   std::string error;  // empty: it went well
+  bool busy = false;  // an error because another process installs or uninstalls just now
 };
 
 void take_step(void* context, const usher_install_step* step) {
@@ -51,6 +55,9 @@ Told carry_out(void (*function)(const HookOptions&, plugin::Report&), const Hook
   plugin::Report report(sink);
   try {
     function(options, report);
+  } catch (const plugin::Failure& failure) {
+    told.error = failure.what();
+    told.busy = failure.code() == EWOULDBLOCK;
   } catch (const std::exception& e) {
     told.error = e.what();
   }
@@ -64,7 +71,9 @@ bool changes(const Told::Step& step) {
 }  // namespace
 
 Keeper::Keeper(plugin::Host host, HookOptions options, Tell tell)
-    : host_(host), options_(std::move(options)), tell_(std::move(tell)), loop_(host_.loop()) {}
+    : host_(host), options_(std::move(options)), tell_(std::move(tell)), loop_(host_.loop()) {
+  options_.may_wait = false;
+}
 
 Keeper::~Keeper() {
   stopped_ = true;
@@ -127,9 +136,11 @@ void Keeper::mend(const std::vector<std::string>& what) {
   }
   const Told told = carry_out(&install_hooks, options_);
   if (!told.error.empty()) {
-    say(USHER_UNHEALTHY,
-        "the hook of " + options_.runtime + " cannot be put in place: " + told.error);
-    look_in(kTryAgain);
+    if (!told.busy || !installed_) {
+      say(USHER_UNHEALTHY,
+          "the hook of " + options_.runtime + " cannot be put in place: " + told.error);
+    }
+    look_in(told.busy ? std::chrono::nanoseconds(kLockAgain) : kTryAgain);
     return;
   }
   if (installed_) {

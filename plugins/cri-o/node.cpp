@@ -127,7 +127,9 @@ Result<> Node::make_directories(const fs::path& path) const {
     missing.push_back(at);
   }
   for (; !missing.empty(); missing.pop_back()) {
-    if (::mkdir(missing.back().c_str(), 0755) != 0 && errno != EEXIST) {
+    const bool made = ::mkdir(missing.back().c_str(), 0755) == 0;
+    // Whoever runs the hook must get there, whatever the umask of the process that installs it.
+    if ((!made && errno != EEXIST) || (made && ::chmod(missing.back().c_str(), 0755) != 0)) {
       return fail_system("cannot create the directory " + escape(missing.back().string()));
     }
     if (auto synced = sync_directory(missing.back().parent_path()); !synced) {
@@ -168,13 +170,13 @@ Result<> Node::remove_leftovers(const fs::path& directory, std::string_view pref
   return {};
 }
 
-Result<Fd> Node::lock(const fs::path& directory) const {
+Result<Fd> Node::lock(const fs::path& directory, bool wait) const {
   Fd fd(::open(follow(directory).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) {
     return fail_system("cannot open " + escape(directory.string()));
   }
   for (int tries = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
-    if (errno != EWOULDBLOCK || tries == kLockTries) {
+    if (errno != EWOULDBLOCK || !wait || tries == kLockTries) {
       return fail_system("cannot lock " + escape(directory.string()), errno,
                          "another process installs or uninstalls the hook; try again");
     }

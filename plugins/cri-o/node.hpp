@@ -39,14 +39,16 @@ class Node {
   // By a temporary file beside it, which begins with a dot and ends in a number, and a rename. File
   // and directory are on the disk when it returns.
   Result<> put(const std::filesystem::path& path, std::string_view content, mode_t mode) const;
+  // Those that are missing, with mode 0755 under any umask.
   Result<> make_directories(const std::filesystem::path& path) const;
   // False where it is not there. The directory is on the disk when it returns.
   Result<bool> remove(const std::filesystem::path& path) const;
   // Removes what a `put` that was killed left of the files in `directory` whose name begins with
   // `prefix`. Only under the lock: it would hit a put that is under way.
   Result<> remove_leftovers(const std::filesystem::path& directory, std::string_view prefix) const;
-  // Held until the descriptor closes; an error when another process holds it for longer than 3 s.
-  Result<Fd> lock(const std::filesystem::path& directory) const;
+  // Held until the descriptor closes; EWOULDBLOCK when another process holds it: at once, or where
+  // the caller may `wait`, after 3 s.
+  Result<Fd> lock(const std::filesystem::path& directory, bool wait) const;
 
  private:
   std::filesystem::path resolve(const std::filesystem::path& path, bool last) const;

@@ -32,8 +32,9 @@ std::string socket_of(const plugin::Settings& settings) {
 cri::Lister::Options lister_options(const plugin::Settings& settings) {
   const auto deadline = settings.integer(kDeadlineSetting, kDefaultDeadline);
   if (deadline < 1 || deadline > kLongestDeadline) {
-    throw plugin::Failure(std::string(kDeadlineSetting) + " is " + std::to_string(deadline) +
-                              "; it must be 1 to " + std::to_string(kLongestDeadline),
+    throw plugin::Failure("setting \"" + std::string(kDeadlineSetting) + "\" is " +
+                              std::to_string(deadline) + "; it must be 1 to " +
+                              std::to_string(kLongestDeadline),
                           USHER_INVALID);
   }
   cri::Lister::Options options;
@@ -56,6 +57,10 @@ PodRecords::PodRecords(plugin::Host host, const plugin::Settings& settings, Tell
   if (host_.loop() != nullptr) {
     lister_ = std::make_unique<cri::Lister>(host_, std::move(options));
   }
+}
+
+void PodRecords::check(const plugin::Settings& settings) {
+  lister_options(settings);
 }
 
 void PodRecords::start() {

@@ -21,6 +21,8 @@ class PodRecords {
 
   // Throws plugin::Failure for a setting that cannot be.
   PodRecords(plugin::Host host, const plugin::Settings& settings, Tell tell);
+  // Throws as the constructor does.
+  static void check(const plugin::Settings& settings);
   // Lists and publishes what runs, now and whenever CRI-O has come back.
   void start();
   // `who` as its keys say, joined with the record of its sandbox. A disagreement is refused. When

@@ -141,6 +141,10 @@ Result<std::string> version_of(const fs::path& file, std::chrono::milliseconds d
   return std::string(text.substr(kName.size() + 1));
 }
 
+std::chrono::milliseconds patience(const HookOptions& options) {
+  return options.may_wait ? std::chrono::seconds(5) : std::chrono::seconds(1);
+}
+
 std::string program_path(const HookOptions& options, const std::string& version) {
   return options.hook_dir + (options.hook_dir == "/" ? "" : "/") + std::string(kName) + "-" +
          version;

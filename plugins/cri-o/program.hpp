@@ -19,7 +19,10 @@ inline constexpr std::size_t kMaxProgram = 64U << 20;
 // without exec) or says something else is an error, so that it is never installed. Runs it with an
 // empty environment, for at most `deadline`.
 Result<std::string> version_of(const std::filesystem::path& file,
-                               std::chrono::milliseconds deadline = std::chrono::seconds(5));
+                               std::chrono::milliseconds deadline);
+
+// How long a caller with these options may wait for it.
+std::chrono::milliseconds patience(const HookOptions& options);
 
 // On the node.
 std::string program_path(const HookOptions& options, const std::string& version);

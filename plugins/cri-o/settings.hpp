@@ -27,6 +27,8 @@ struct HookOptions {
   std::vector<std::string> exempt_namespaces;  // empty: usher-hook's own default
   bool install = false;                        // by the adapter at its start, and kept in place
   bool uninstall_on_stop = false;              // otherwise no agent means no start: fail closed
+  // No setting: false where the agent's loop waits, which stands still meanwhile.
+  bool may_wait = true;
 
   // Throws plugin::Failure that names the setting.
   static HookOptions from(const plugin::Settings& settings);

@@ -35,7 +35,7 @@ class Check {
 
   void run() {
     // Without the program that was installed from, this adapter's own version is what is expected.
-    const auto version = version_of(options_.hook_source);
+    const auto version = version_of(options_.hook_source, patience(options_));
     const std::string program = program_path(options_, version.value_or(USHER_VERSION));
     check_program(program, version.value_or(USHER_VERSION));
     for (const auto& file : hook_files(options_, program)) {
@@ -94,7 +94,8 @@ class Check {
     const auto source = read_file(options_.hook_source, kMaxProgram);
     if (source && *source != or_throw(node_.read(path, kMaxProgram))) {
       report_.problem(path + " is not the same as " + options_.hook_source + "; " + mend());
-    } else if (const auto says = trusted ? version_of(there) : Result<std::string>(version);
+    } else if (const auto says =
+                   trusted ? version_of(there, patience(options_)) : Result<std::string>(version);
                !says) {
       report_.problem(path + " does not run: " + says.error().message + "; " + mend());
     } else if (*says != version) {

@@ -39,6 +39,10 @@ for bad in broken:load short:load twice:identify mute:life talkative:life; do
   expect 1 "${bad%:*}.so is found out" "$ctl" adapter check --trust-any-owner --rule "${bad#*:}" \
     "$build/test-adapters/${bad%:*}.so"
 done
+expect 2 "a rule that is not there is bad input" "$ctl" adapter check --trust-any-owner --rule lief \
+  "$build/test-adapters/minimal_c.so"
+grep -q 'leaves-nothing' "$work/out" && echo "ok and the rules are named" ||
+  { echo "not ok and the rules are named"; failed=1; }
 expect 2 "a file that is not there is bad input" "$ctl" adapter check /nonexistent.so
 "$ctl" adapter check --json --trust-any-owner "$build/test-adapters/broken.so" >"$work/json"
 if grep -q '"ok": false' "$work/json" && grep -q '"rule": "load"' "$work/json" &&

@@ -129,4 +129,79 @@ _Static_assert(offsetof(usher_loop, timer) == 16, "usher_loop.timer");
 _Static_assert(offsetof(usher_loop, post) == 24, "usher_loop.post");
 _Static_assert(offsetof(usher_loop, cancel) == 32, "usher_loop.cancel");
 
+/* Values. */
+_Static_assert(USHER_MAJOR == 1, "USHER_MAJOR");
+_Static_assert(USHER_OK == 0, "USHER_OK");
+_Static_assert(USHER_FAILED == 1, "USHER_FAILED");
+_Static_assert(USHER_ABSENT == 2, "USHER_ABSENT");
+_Static_assert(USHER_INVALID == 3, "USHER_INVALID");
+_Static_assert(USHER_BUSY == 4, "USHER_BUSY");
+_Static_assert(USHER_STOPPING == 5, "USHER_STOPPING");
+_Static_assert(USHER_VALUE_STRING == 1, "USHER_VALUE_STRING");
+_Static_assert(USHER_VALUE_INTEGER == 2, "USHER_VALUE_INTEGER");
+_Static_assert(USHER_VALUE_REAL == 3, "USHER_VALUE_REAL");
+_Static_assert(USHER_VALUE_BOOLEAN == 4, "USHER_VALUE_BOOLEAN");
+_Static_assert(USHER_VALUE_LIST == 5, "USHER_VALUE_LIST");
+_Static_assert(USHER_IDENTITY_SANDBOX == 1u, "USHER_IDENTITY_SANDBOX");
+_Static_assert(USHER_IDENTITY_LABELS_KNOWN == 2u, "USHER_IDENTITY_LABELS_KNOWN");
+_Static_assert(USHER_EVENT_SANDBOX_STARTING == 1, "USHER_EVENT_SANDBOX_STARTING");
+_Static_assert(USHER_EVENT_SANDBOX_GONE == 2, "USHER_EVENT_SANDBOX_GONE");
+_Static_assert(USHER_EVENT_CONTAINER_STARTING == 3, "USHER_EVENT_CONTAINER_STARTING");
+_Static_assert(USHER_EVENT_CONTAINER_RUNNING == 4, "USHER_EVENT_CONTAINER_RUNNING");
+_Static_assert(USHER_EVENT_CONTAINER_GONE == 5, "USHER_EVENT_CONTAINER_GONE");
+_Static_assert(USHER_EVENT_SYNCED == 6, "USHER_EVENT_SYNCED");
+_Static_assert(USHER_EVENT_LISTING == 7, "USHER_EVENT_LISTING");
+_Static_assert(USHER_LOG_DEBUG == 1, "USHER_LOG_DEBUG");
+_Static_assert(USHER_LOG_INFO == 2, "USHER_LOG_INFO");
+_Static_assert(USHER_LOG_WARNING == 3, "USHER_LOG_WARNING");
+_Static_assert(USHER_LOG_ERROR == 4, "USHER_LOG_ERROR");
+_Static_assert(USHER_HEALTHY == 1, "USHER_HEALTHY");
+_Static_assert(USHER_DEGRADED == 2, "USHER_DEGRADED");
+_Static_assert(USHER_UNHEALTHY == 3, "USHER_UNHEALTHY");
+_Static_assert(USHER_STEP_CREATE == 1, "USHER_STEP_CREATE");
+_Static_assert(USHER_STEP_REPLACE == 2, "USHER_STEP_REPLACE");
+_Static_assert(USHER_STEP_REMOVE == 3, "USHER_STEP_REMOVE");
+_Static_assert(USHER_STEP_KEEP == 4, "USHER_STEP_KEEP");
+_Static_assert(USHER_STEP_MANUAL == 5, "USHER_STEP_MANUAL");
+_Static_assert(USHER_READABLE == 1u, "USHER_READABLE");
+_Static_assert(USHER_WRITABLE == 2u, "USHER_WRITABLE");
+_Static_assert(sizeof(USHER_EXT_OCI) == sizeof("usher.oci/1"), "USHER_EXT_OCI");
+_Static_assert(sizeof(USHER_EXT_INSTALL) == sizeof("usher.install/1"), "USHER_EXT_INSTALL");
+_Static_assert(sizeof(USHER_EXT_LOOP) == sizeof("usher.loop/1"), "USHER_EXT_LOOP");
+
+/* What each function takes and gives. */
+#define TYPE_IS(type, member, ...) \
+  _Static_assert(_Generic(((type*)0)->member, __VA_ARGS__: 1, default: 0), #type "." #member)
+TYPE_IS(usher_done, call, void (*)(void*, uint64_t, int32_t, const usher_error*));
+TYPE_IS(usher_host, publish, int32_t (*)(void*, const usher_event*, usher_done, usher_error*));
+TYPE_IS(usher_host, log, void (*)(void*, uint32_t, usher_string));
+TYPE_IS(usher_host, set_health, void (*)(void*, uint32_t, usher_string));
+TYPE_IS(usher_host, extension, const void* (*)(void*, usher_string));
+TYPE_IS(usher_plugin, probe, int32_t (*)(const usher_settings*, usher_error*));
+TYPE_IS(usher_plugin, create,
+        int32_t (*)(const usher_host*, const usher_settings*, void**, usher_error*));
+TYPE_IS(usher_plugin, start, int32_t (*)(void*, usher_error*));
+TYPE_IS(usher_plugin, stop, void (*)(void*, usher_done));
+TYPE_IS(usher_plugin, destroy, void (*)(void*));
+TYPE_IS(usher_plugin, extension, const void* (*)(usher_string));
+TYPE_IS(usher_identified, call,
+        void (*)(void*, uint64_t, const usher_identity*, const usher_error*));
+TYPE_IS(usher_oci, identify, void (*)(void*, const usher_oci_state*, usher_identified));
+TYPE_IS(usher_install_sink, step, void (*)(void*, const usher_install_step*));
+TYPE_IS(usher_install_sink, problem, void (*)(void*, usher_string));
+TYPE_IS(usher_install, plan,
+        int32_t (*)(const usher_settings*, const usher_install_sink*, usher_error*));
+TYPE_IS(usher_install, install,
+        int32_t (*)(const usher_settings*, const usher_install_sink*, usher_error*));
+TYPE_IS(usher_install, verify,
+        int32_t (*)(const usher_settings*, const usher_install_sink*, usher_error*));
+TYPE_IS(usher_install, uninstall,
+        int32_t (*)(const usher_settings*, const usher_install_sink*, usher_error*));
+TYPE_IS(usher_callback, call, void (*)(void*, uint32_t));
+TYPE_IS(usher_loop, watch,
+        int32_t (*)(void*, int32_t, uint32_t, usher_callback, uint64_t*, usher_error*));
+TYPE_IS(usher_loop, timer, int32_t (*)(void*, uint64_t, usher_callback, uint64_t*, usher_error*));
+TYPE_IS(usher_loop, post, int32_t (*)(void*, usher_callback, usher_error*));
+TYPE_IS(usher_loop, cancel, void (*)(void*, uint64_t));
+
 typedef int usher_abi_layout_is_checked;

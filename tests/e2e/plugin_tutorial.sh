@@ -114,4 +114,5 @@ runc delete -f c3 >/dev/null 2>&1
 echo '{"namespace": broken' >/run/files/c2.json
 check "a file that says nobody is refused by the adapter, by name" wait_for 5 \
   grep -q 'c2.json is not taken' "$W/usherd.log"
+check "and whoever waits for its verdict hears why" wait_for 5 grep -q "nobody's name" /run/files/c2.verdict
 finish

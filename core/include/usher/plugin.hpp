@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C++20 SDK over plugin.h: header-only, no dependency but the standard library. An adapter is
 // one class and one line:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The agent's loop, so that an adapter needs no thread; included by plugin.hpp.
 #pragma once
 

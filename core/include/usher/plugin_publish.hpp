@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an adapter feeds the agent with: events that a coroutine can wait for; included by
 // plugin.hpp.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C functions between plugin.h and an adapter's class; included by plugin.hpp.
 #pragma once
 

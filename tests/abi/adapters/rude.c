@@ -80,7 +80,19 @@ static void publish_wrong(rude* self) {
   if (is(self, "wild-pid")) event.pid = INT64_MIN;
   if (is(self, "other-runtime")) event.runtime = text("cri-o");
   if (is(self, "no-id")) who.container_id = text("");
+  if (is(self, "no-sandbox-id")) {
+    event.kind = USHER_EVENT_SANDBOX_STARTING;
+    who.container_id = text("");
+  }
+  if (is(self, "sandbox-by-container")) event.kind = USHER_EVENT_SANDBOX_STARTING;
+  if (is(self, "sandbox-gone-by-container")) event.kind = USHER_EVENT_SANDBOX_GONE;
   if (is(self, "named-synced")) event.kind = USHER_EVENT_SYNCED;
+  if (is(self, "synced-first") || is(self, "never-synced")) {
+    event.kind = is(self, "never-synced") ? USHER_EVENT_LISTING : USHER_EVENT_SYNCED;
+    event.identity = NULL;
+    publish(self, &event, nobody);
+    event = event_of(&who);
+  }
   if (is(self, "gate-without-done")) {
     event.kind = USHER_EVENT_CONTAINER_STARTING;
     done = nobody;

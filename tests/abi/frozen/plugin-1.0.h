@@ -1,4 +1,6 @@
-/* The C ABI of Usher's runtime adapters, version 1.0. An adapter is a shared object that exports
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The C ABI of Usher's runtime adapters, version 1.0. An adapter is a shared object that exports
  * one data symbol, usher_plugin_v1; the agent loads it, asks it who a container is, and hears from
  * it of containers. docs/plugin-abi.md is the guide, plugin.hpp the C++ class over this header.
  *
@@ -13,9 +15,9 @@
  *    say which header the other side was built with. A kind, flag or type that the reader does not
  *    know is refused, so an adapter sends a later minor's only where the host's minor has it.
  *  - Strings are (data, size), bytes, not terminated, possibly with any byte in them. data may be
- *    NULL where size is 0 only. What is passed to a call is borrowed until that call returns,
- * unless its contract says more; whoever needs it longer copies. Pointers may be NULL only where
- * their contract says so.
+ *    NULL where size is 0 only. What is passed to a call is borrowed until that call returns, if
+ *    its contract does not say more; whoever needs it longer copies. Pointers may be NULL only
+ *    where their contract says so.
  *  - Errors go to a struct that the caller owns. Calls that can fail return USHER_OK or another
  *    USHER_ status and then have set the error. `error` may be NULL.
  *  - No C++ exception, longjmp or cancellation crosses the ABI.
@@ -46,7 +48,7 @@ extern "C" {
 #define USHER_FAILED 1   /* tried, did not work */
 #define USHER_ABSENT 2   /* probe only: the runtime is not on this node */
 #define USHER_INVALID 3  /* a value that was passed is not acceptable; trying again is useless */
-#define USHER_BUSY 4     /* nothing was kept, too much is waiting: again when a `done` has come */
+#define USHER_BUSY 4     /* nothing was kept, too much is waiting: again a little later */
 #define USHER_STOPPING 5 /* the host takes nothing any more */
 
 typedef struct usher_string {
@@ -117,7 +119,9 @@ typedef struct usher_settings {
 
 /* An empty pod_namespace, pod_name and pod_uid together: a container that is no pod's. Sources are
  * shown to people: the record that the part was read from. A text is at most 64 KiB, labels are at
- * most 4096 and 1 MiB together. */
+ * most 4096 and 1 MiB together. Of a sandbox the agent keeps 256 KiB of texts and labels at most,
+ * and 4096 sandboxes of an adapter: what is beyond is answered with a failure, and the labels of
+ * its containers count as not known. */
 typedef struct usher_identity {
   uint32_t size;
   uint32_t flags; /* USHER_IDENTITY_ */
@@ -137,35 +141,42 @@ typedef struct usher_identity {
 
 /* The feed is list, then watch: after start, and again after every reconnect to the runtime, an
  * adapter publishes LISTING, each sandbox and container that exists, SYNCED; from then on what
- * changes. What was published before LISTING and is not again before SYNCED is swept. Without a
- * LISTING the list began at start, or at the last SYNCED. Events may be repeated; the agent takes
- * them in the order in which one thread published them.
+ * changes. Each list is one runtime's, the one that LISTING and SYNCED name: of that, a sandbox
+ * that was published before LISTING and is not again before SYNCED is forgotten. Containers are
+ * never swept: the kernel says when they end. Without a LISTING the list began at start, or at the
+ * last SYNCED of that runtime. Events may be repeated; the agent takes them in the order in which
+ * one thread published them.
  *
  *   kind                identity must hold            cgroup_path, pid
  *   SANDBOX_STARTING    sandbox_id (1), pod, labels   may be empty; also for one found running
  *   SANDBOX_GONE        sandbox_id (1)                not read
- *   CONTAINER_STARTING  container_id, its pod         one of the two
- *   CONTAINER_RUNNING   container_id, its pod         one of the two
+ *   CONTAINER_STARTING  container_id, its pod         one of the two (2), or both (3)
+ *   CONTAINER_RUNNING   container_id, its pod         one of the two, or both (3)
  *   CONTAINER_GONE      container_id                  not read
  *   SYNCED, LISTING     (NULL)                        not read
  *
  *   (1) or container_id, where the sandbox is a container and both are the same
+ *   (2) its init waits in its own cgroup, mount namespace and root (OCI `created`); a container
+ *       that shares the mount namespace of others is refused
+ *   (3) the pid decides; a cgroup_path that is not the cgroup of that process is refused
  */
 #define USHER_EVENT_SANDBOX_STARTING 1
 #define USHER_EVENT_SANDBOX_GONE 2
 #define USHER_EVENT_CONTAINER_STARTING 3 /* a gate: the runtime's reply waits for `done` */
 #define USHER_EVENT_CONTAINER_RUNNING 4  /* found running */
 #define USHER_EVENT_CONTAINER_GONE 5     /* a hint: the kernel says when a container has ended */
-#define USHER_EVENT_SYNCED 6             /* all that exists was published; the rest is swept */
-#define USHER_EVENT_LISTING 7            /* all that exists follows */
+#define USHER_EVENT_SYNCED 6             /* all of `runtime` that exists was published */
+#define USHER_EVENT_LISTING 7            /* all of `runtime` that exists follows */
 
 typedef struct usher_event {
   uint32_t size;
   uint32_t kind;                  /* USHER_EVENT_ */
   usher_string runtime;           /* one of usher_plugin.runtimes */
   const usher_identity* identity; /* NULL with SYNCED and LISTING, and only there */
-  usher_string cgroup_path;       /* below the cgroup2 mount, begins with '/'; or empty */
-  int64_t pid;                    /* the container's init, on the host; or 0 */
+  /* The container's own, whole cgroup: below the cgroup2 mount, begins with '/', or the form
+   * slice:prefix:name of OCI's cgroupsPath; at most 4096 bytes; or empty. */
+  usher_string cgroup_path;
+  int64_t pid; /* the container's init, as the agent's /proc shows it; or 0 */
 } usher_event;
 
 /* ---- what the host offers ---- */
@@ -193,7 +204,8 @@ typedef struct usher_host {
    * container must not run. When the host stops, all that is open is answered, with ECANCELED,
    * before `stop` is called. A second gate of a container confirms the first. Where publish returns
    * anything else done is not called: USHER_INVALID, and error says what is wrong; USHER_STOPPING;
-   * USHER_BUSY, where 1024 events of this adapter, or 16 MiB of them, are not dealt with yet. */
+   * USHER_BUSY, where 1024 events of this adapter, or 16 MiB of them, are not dealt with yet: each
+   * that is makes room, which a `done` tells; who waits for none tries again after a pause. */
   int32_t (*publish)(void* context, const usher_event* event, usher_done done, usher_error* error);
   /* At most 8 KiB are shown; lines that come faster than the agent writes are dropped, counted. */
   void (*log)(void* context, uint32_t level, usher_string message);

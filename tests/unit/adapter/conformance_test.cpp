@@ -55,6 +55,8 @@ constexpr Broken kBroken[] = {
     {"rude", "wild-string", "stop-at-once", "it gave pod_name of"},
     {"rude", "null-instance", "create-only", "made no instance"},
     {"rude", "early", "create-only", "published before start"},
+    {"rude", "never-synced", "feed", "never said synced"},
+    {"rude", "synced-first", "feed", "after synced"},
     {"rude", "wild-kind", "unknown-settings", "create took the setting no.such.setting"},
 };
 

@@ -26,6 +26,19 @@ BOOST_AUTO_TEST_CASE(plan_shows_everything_and_changes_nothing) {
   BOOST_TEST(fs::is_empty(at(kDir)));
 }
 
+BOOST_AUTO_TEST_CASE(directories_that_install_makes_are_open_to_all_under_any_umask) {
+  fs::remove_all(at(kDir));
+  const mode_t before = ::umask(0077);  // as usherd's
+  const auto report = installer.install(config);
+  ::umask(before);
+  BOOST_TEST_REQUIRE(report.ok, report.error);
+  for (const auto& directory : {kDir, std::string("/opt/usher"), std::string("/opt/usher/bin")}) {
+    struct stat info{};
+    BOOST_TEST_REQUIRE(::stat(at(directory).c_str(), &info) == 0);
+    BOOST_TEST((info.st_mode & 0777U) == 0755U, directory);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(install_writes_what_the_runtimes_accept) {
   config["timeout"] = std::int64_t{2500};
   config["fail"] = std::string("open");

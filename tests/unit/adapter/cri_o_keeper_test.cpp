@@ -1,7 +1,13 @@
 // install = true: cri-o.so in the agent's host keeps its hook in place, on a node under a prefix.
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <optional>
 
+#include "adapter/preflight.hpp"
+#include "base/fd.hpp"
 #include "cri_o_node.hpp"
 #include "host_fixture.hpp"
 
@@ -151,6 +157,39 @@ BOOST_AUTO_TEST_CASE(a_hook_that_cannot_be_installed_does_not_keep_the_adapter_f
   start();
   until([&] { return says("hook_source"); }, "unhealthy, with the reason");
   BOOST_TEST((info().state == AdapterInfo::State::running));
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_that_another_process_holds_holds_up_nobody_and_is_waited_for) {
+  fs::create_directories(at("/opt/usher/bin"));
+  std::optional<usher::Fd> held(
+      ::open(at("/opt/usher/bin").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  BOOST_TEST_REQUIRE(::flock(held->get(), LOCK_EX | LOCK_NB) == 0);
+  const auto before = std::chrono::steady_clock::now();
+  start();
+  BOOST_TEST((std::chrono::steady_clock::now() - before < std::chrono::milliseconds(2500)));
+  BOOST_TEST(!has(kGate));
+  held.reset();
+  until([&] { return says("is in place"); }, "installed when the lock is free");
+  BOOST_TEST(has(kGate));
+}
+
+BOOST_AUTO_TEST_CASE(settings_that_are_refused_end_the_start_though_nobody_named_the_adapter) {
+  for (const char* key : {"instal", "install"}) {
+    usher::adapter::HostOptions options;
+    options.directory = ADAPTERS;
+    options.trust_any_owner = true;
+    options.config["cri-o"] = {{"root", root.path().string()}, {key, std::string("true")}};
+    const auto refused = usher::adapter::refused_settings(options);
+    BOOST_TEST_REQUIRE(refused.size() == 1U);
+    BOOST_TEST(refused[0].adapter == "cri-o");
+    BOOST_TEST(refused[0].message.find('"' + std::string(key) + '"') != std::string::npos);
+    BOOST_TEST(!agent.make(options).start().has_value());
+  }
+  usher::adapter::HostOptions options;
+  options.directory = ADAPTERS;
+  options.trust_any_owner = true;
+  options.config["criio"] = {{"install", true}};
+  BOOST_TEST_REQUIRE(usher::adapter::refused_settings(options).size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(what_others_put_beside_is_said_until_it_is_gone) {

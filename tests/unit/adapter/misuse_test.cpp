@@ -50,6 +50,7 @@ constexpr Broken kAtStart[] = {
     {"wild-pid", "bad_values", "which cannot be"},
     {"other-runtime", "bad_values", "an event of runtime \"cri-o\", which it does not name"},
     {"no-id", "bad_values", "a container without container_id"},
+    {"no-sandbox-id", "bad_values", "a sandbox without sandbox_id and container_id"},
     {"named-synced", "bad_values", "an identity with synced"},
     {"gate-without-done", "null_members", "a gate without done"},
     {"early", "bad_values", "published before start was called"},
@@ -96,6 +97,16 @@ BOOST_DATA_TEST_CASE_F(RudeFixture, a_rule_broken_at_the_end_is_named_and_counte
     BOOST_TEST(counter(broken.counter) >= 1U);
   }
   BOOST_TEST((host->adapters().at(0).state == usher::adapter::AdapterInfo::State::stopped));
+}
+
+BOOST_DATA_TEST_CASE_F(RudeFixture, a_sandbox_may_be_named_by_its_container_id_alone,
+                       data::make({"sandbox-by-container", "sandbox-gone-by-container"}), rule) {
+  BOOST_TEST_REQUIRE(start_breaking(rule).has_value());
+  run_until([&] { return !events.empty(); });
+  BOOST_TEST(logged(std::string("publish ") + rule + ": 0 "));
+  BOOST_TEST_REQUIRE(events.size() == 1U);
+  BOOST_TEST(events[0].identity.container_id == "c1");
+  BOOST_TEST(counter("bad_values") == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(an_instance_that_was_not_made_is_an_error) {

@@ -42,6 +42,7 @@ BOOST_AUTO_TEST_CASE(the_shipped_file_is_good_and_says_the_defaults) {
   BOOST_TEST(shipped.allow_empty == defaults.allow_empty);
   BOOST_TEST(shipped.adapters_automatic == defaults.adapters_automatic);
   BOOST_TEST(shipped.adapter_directory == defaults.adapter_directory);
+  BOOST_TEST(shipped.tetragon_socket == defaults.tetragon_socket);
   BOOST_TEST(shipped.hook_deadline.count() == defaults.hook_deadline.count());
 }
 
@@ -50,6 +51,23 @@ BOOST_AUTO_TEST_CASE(sockets_follow_run_dir_unless_given) {
       parse_config("[agent]\nrun_dir = \"/tmp/u\"\nadmin_socket = \"/a.sock\"", "f");
   BOOST_TEST(config.config.hook_socket == "/tmp/u/hook.sock");
   BOOST_TEST(config.config.admin_socket == "/a.sock");
+}
+
+BOOST_AUTO_TEST_CASE(the_socket_for_foreign_hooks_is_off_unless_it_is_given) {
+  BOOST_TEST(parse_config("", "f").config.tetragon_socket.empty());
+  const auto given =
+      parse_config("[compat.tetragon]\nsocket = \"/t.sock\"\nruntime = \"cri-o\"", "f");
+  BOOST_TEST(given.errors.empty());
+  BOOST_TEST(given.config.tetragon_socket == "/t.sock");
+  BOOST_TEST(given.config.tetragon_runtime == "cri-o");
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_for_foreign_hooks_must_be_one_of_its_own) {
+  expect_error("[compat.tetragon]\nsocket = \"/run/usher/hook.sock\"",
+               "usher.toml:2:", "another socket of the agent");
+  expect_error("[compat.tetragon]\nruntime = \"cri-o\"", "usher.toml:2:", "without socket");
+  expect_error("[compat]\ntetragon = true", "usher.toml:2:", "expected a table");
+  expect_error("[compat.tetragon]\nsockt = \"/t\"", "usher.toml:2:", "\"socket\"");
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_key_is_an_error_with_the_nearest_name) {
@@ -122,6 +140,16 @@ BOOST_AUTO_TEST_CASE(an_adapters_table_is_handed_over_under_dotted_keys) {
   BOOST_TEST(std::get<std::int64_t>(values.at("a")) == 1);
   BOOST_TEST(std::get<std::vector<std::string>>(values.at("b.c")).front() == "x");
   BOOST_TEST(std::get<bool>(values.at("b.d")));
+}
+
+BOOST_AUTO_TEST_CASE(what_an_adapter_refuses_is_told_with_the_place_of_its_key) {
+  const auto config =
+      parse_config("[adapters.cri-o]\ncri.deadline_ms = 1\n\ninstal = true", "f").config;
+  BOOST_TEST(settings_error(config, "cri-o", "unknown setting \"instal\"") ==
+             "f:4:1: [adapters.cri-o]: unknown setting \"instal\"");
+  BOOST_TEST(
+      settings_error(config, "cri-o", "setting \"cri.deadline_ms\" is 1").starts_with("f:2:"));
+  BOOST_TEST(settings_error(config, "cri-o", "no key is named").starts_with("f:1:"));
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_file_is_an_error_that_says_what_to_do) {

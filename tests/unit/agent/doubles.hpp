@@ -157,11 +157,17 @@ class FakeEnforcer : public enforce::Enforcer {
 class FakeHost : public adapter::Host {
  public:
   std::map<std::string, identity::Identity> who;
+  identity::OciState asked;  // the state of the last question
+  std::function<void()> on_question;
 
   Result<> start() override { return {}; }
   asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
                                                        identity::OciState state, std::string,
                                                        std::chrono::milliseconds) override {
+    asked = state;
+    if (on_question) {
+      on_question();
+    }
     if (runtime != "fake") {
       co_return fail("no adapter serves it");
     }
@@ -198,6 +204,7 @@ struct FakeMachine {
               return fail("nobody runs in it");
             },
             .merged_of = [](int) { return Result<std::uint32_t>(0U); },
+            .init_in = [this](std::string_view path) { return locator().process_in(path); },
             .exists =
                 [this](const identity::Placement& placement) {
                   return cgroups.contains(placement.cgroup_id);

@@ -15,11 +15,11 @@ using Kind = AdapterEvent::Kind;
 struct FeedWorld : World {
   // Publishes an event of adapter "feeder" and waits for its answer.
   Result<> publish(Kind kind, identity::Identity who, int pid = 0, const std::string& cgroup = {},
-                   const std::string& adapter = "feeder") {
+                   const std::string& adapter = "feeder", const std::string& runtime = "fake") {
     std::optional<Result<>> answer;
     feed.take({.kind = kind,
                .adapter = adapter,
-               .runtime = "fake",
+               .runtime = runtime,
                .identity = std::move(who),
                .cgroup_path = cgroup,
                .pid = pid,
@@ -273,6 +273,51 @@ BOOST_AUTO_TEST_CASE(a_list_sweeps_the_sandboxes_it_did_not_name_and_no_workload
   BOOST_TEST(sandboxes.find("fake", "s2") != nullptr);
   BOOST_TEST(sandboxes.find("fake", "s3") != nullptr);
   BOOST_TEST(!registry.by_container("c1")->workload.ended);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_sweeps_the_sandboxes_and_refusals_of_its_own_runtime_only) {
+  const auto of_other = [&](Kind kind, identity::Identity who, int pid = 0) {
+    return publish(kind, std::move(who), pid, {}, "feeder", "other");
+  };
+  container("c1", 100, 1);  // the agent's own cgroup: refused
+  of_other(Kind::sandbox_starting, sandbox("s1", "payments", "a", {}));
+  BOOST_TEST(!of_other(Kind::container_running, host.who["c1"], 100).has_value());
+  publish(Kind::listing, {});
+  publish(Kind::synced, {});
+  publish(Kind::listing, {});
+  publish(Kind::synced, {});
+  BOOST_TEST(sandboxes.find("other", "s1") != nullptr);
+  BOOST_TEST(feed.warnings().size() == 1U);
+  of_other(Kind::listing, {});
+  of_other(Kind::synced, {});
+  BOOST_TEST(sandboxes.find("other", "s1") == nullptr);
+  BOOST_TEST(feed.warnings().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_pid_outside_the_cgroup_that_its_adapter_names_is_refused) {
+  container("c1", 100, 50);
+  BOOST_TEST(fails_with(publish(Kind::container_starting, host.who["c1"], 100, "/containers/c2"),
+                        "cgroup /containers/c2, but its process 100 is in /containers/c1"));
+  BOOST_TEST(enforcer.slots.empty());
+  BOOST_TEST(publish(Kind::container_starting, host.who["c1"], 100, "/containers/c1").has_value());
+  // Enrolled or not: what disagrees is refused.
+  BOOST_TEST(fails_with(running("c1", 100, "/containers/c2"), "cgroup /containers/c2"));
+}
+
+BOOST_AUTO_TEST_CASE(the_child_that_crun_makes_stands_for_the_containers_cgroup) {
+  container("c1", 100, 50);
+  BOOST_TEST(publish(Kind::container_starting, host.who["c1"], 100, "/containers/c1/container")
+                 .has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_an_adapter_reports_is_counted_among_the_gates) {
+  container("c1", 100, 50);
+  BOOST_TEST(starting("c1", 100).has_value());
+  BOOST_TEST(!starting("c1", 0).has_value());
+  BOOST_TEST(enrolment.times().gates == 2U);
+  BOOST_TEST(enrolment.times().refused == 1U);
+  BOOST_TEST(running("c1", 100).has_value());  // nobody waits for it
+  BOOST_TEST(enrolment.times().gates == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(a_sandbox_that_is_gone_is_forgotten_by_its_own_adapter_only) {

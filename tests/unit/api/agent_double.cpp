@@ -99,6 +99,22 @@ asio::awaitable<v1::HookResponse> HandlersDouble::hook(v1::HookRequest request) 
   co_return response;
 }
 
+asio::awaitable<v1::HookResponse> HandlersDouble::notice(ContainerNotice notice) {
+  {
+    const std::lock_guard lock(noticed_mutex);
+    noticed = notice;
+  }
+  v1::HookRequest request;
+  request.set_state(notice.container_id);
+  if (notice.container_id == "refuse") {
+    v1::HookResponse response;
+    response.set_verdict(v1::HookResponse::VERDICT_REFUSE);
+    response.set_message("it is not wanted: 100%\n");
+    co_return response;
+  }
+  co_return co_await hook(request);
+}
+
 v1::Status HandlersDouble::status() {
   v1::Status status;
   status.set_version("1.2.3");

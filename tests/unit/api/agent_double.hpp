@@ -41,6 +41,8 @@ class HandlersDouble : public Handlers {
   explicit HandlersDouble(asio::io_context& loop) : loop_(loop) {}
 
   asio::awaitable<v1::HookResponse> hook(v1::HookRequest request) override;
+  // Answers as hook() does, with the container's id as the state; keeps what was said.
+  asio::awaitable<v1::HookResponse> notice(ContainerNotice notice) override;
   v1::Status status() override;
   v1::ListWorkloadsResponse workloads() override;
   v1::ListPoliciesResponse policies() override { return {}; }
@@ -61,6 +63,8 @@ class HandlersDouble : public Handlers {
   std::atomic<int> hooks_cancelled{0};
   std::atomic<int> subscriptions{0};
   std::atomic<bool> everybody_is_a_workload{false};
+  std::mutex noticed_mutex;
+  ContainerNotice noticed;  // the last one
 
  private:
   asio::io_context& loop_;

@@ -21,6 +21,14 @@ struct Scratch {
 
 }  // namespace
 
+BOOST_FIXTURE_TEST_CASE(a_fifo_is_refused_and_holds_nobody_up, Scratch) {
+  BOOST_REQUIRE(::mkfifo((path / "f").c_str(), 0600) == 0);
+  const auto read = usher::read_file(path / "f");
+  BOOST_REQUIRE(!read.has_value());
+  BOOST_TEST(read.error().message.ends_with("it is no regular file"));
+  BOOST_TEST(!usher::read_file("/dev/zero").has_value());
+}
+
 BOOST_FIXTURE_TEST_CASE(what_was_written_is_read_back_with_its_mode, Scratch) {
   BOOST_REQUIRE(usher::write_file(path / "f", "one", 0640).has_value());
   BOOST_REQUIRE(usher::write_file(path / "f", "two", 0640).has_value());

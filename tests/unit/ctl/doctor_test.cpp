@@ -122,6 +122,9 @@ BOOST_AUTO_TEST_CASE(what_this_kernel_is_set_to_is_read) {
   Node node;
   node.sources.try_lsm = [] { return Result<>(fail("refused")); };
   BOOST_TEST((node.finding("thread-table").state == State::note));
+  node.write("proc/sys/kernel/pid_max", "65536\n");  // the table's room, not what may be used
+  BOOST_TEST((node.finding("thread-table").state == State::note));
+  BOOST_TEST(node.finding("thread-table").remedy.find("below 61440 threads") != std::string::npos);
   node.write("proc/sys/kernel/pid_max", "32768\n");
   BOOST_TEST((node.finding("thread-table").state == State::ok));
   BOOST_TEST((node.finding("user-namespaces").state == State::warning));
