@@ -22,7 +22,8 @@ Result<> probe(const Library& library, const Config& config);
 
 class Instance {
  public:
-  // Calls the adapter's create; EINVAL as probe's. `bridge` is this instance's alone; the host closes it.
+  // Calls the adapter's create; EINVAL as probe's. `bridge` is this instance's alone; the host
+  // closes it.
   static Result<std::unique_ptr<Instance>> create(asio::io_context& loop, Library library,
                                                   const Config& config, Bridge& bridge);
   Instance(const Instance&) = delete;

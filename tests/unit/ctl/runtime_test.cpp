@@ -122,7 +122,8 @@ BOOST_AUTO_TEST_CASE(what_the_adapter_does_not_know_is_refused) {
   BOOST_TEST(node.run("plan", {"--set", "nonsense"}).code == kUsage);
 }
 
-BOOST_AUTO_TEST_CASE(a_setting_on_the_command_line_has_the_type_it_would_have_in_the_configuration) {
+BOOST_AUTO_TEST_CASE(
+    a_setting_on_the_command_line_has_the_type_it_would_have_in_the_configuration) {
   const Node node;
   for (const char* setting : {"uninstall_on_stop=true", "timeout=2500", "fail=open"}) {
     const auto outcome = node.run("plan", {"--set", setting});
