@@ -94,7 +94,7 @@ check "and its slot is freed at its end" wait_for 20 none_left
 # 6. A full run directory: the container is refused, with the reason; with room again it starts.
 agent_stop
 mkdir "$W/small"
-mount -t tmpfs -o size=128k small "$W/small"
+mount -t tmpfs -o size=128k,mode=0755 small "$W/small"
 sed "s#$W/run#$W/small#g; s#^pins = .*#pins = \"$W/bpf/small\"#" "$W/usher.toml" >"$W/small.toml"
 "$BIN/usherd" --config "$W/small.toml" >>"$W/usherd.log" 2>&1 </dev/null &
 small=$!

@@ -304,12 +304,6 @@ BOOST_AUTO_TEST_CASE(a_pid_outside_the_cgroup_that_its_adapter_names_is_refused)
   BOOST_TEST(fails_with(running("c1", 100, "/containers/c2"), "cgroup /containers/c2"));
 }
 
-BOOST_AUTO_TEST_CASE(the_child_that_crun_makes_stands_for_the_containers_cgroup) {
-  container("c1", 100, 50);
-  BOOST_TEST(publish(Kind::container_starting, host.who["c1"], 100, "/containers/c1/container")
-                 .has_value());
-}
-
 BOOST_AUTO_TEST_CASE(what_an_adapter_reports_is_counted_among_the_gates) {
   container("c1", 100, 50);
   BOOST_TEST(starting("c1", 100).has_value());
