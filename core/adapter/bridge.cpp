@@ -12,6 +12,8 @@ namespace {
 // Lines that wait to be written; chatter leaves room for warnings and errors.
 constexpr std::uint32_t kMaxLines = 256;
 constexpr std::uint32_t kMaxGraveLines = 512;
+// What a call on the loop may take before the log says that the adapter blocks the agent.
+constexpr std::chrono::milliseconds kSlow{100};
 
 }  // namespace
 
@@ -31,9 +33,21 @@ Bridge::Bridge(asio::io_context& loop, std::string name, std::vector<std::string
       hooks_(std::move(hooks)),
       table_{sizeof table_, USHER_MINOR, this, &publish, &log, &set_health, &extension},
       loop_(&loop),
-      watches_(loop, work_) {}
+      watches_(loop, work_,
+               [this](const char* what, const usher_callback& callback, std::uint32_t events) {
+                 call_back(what, callback, events);
+               }) {}
 
 Bridge::~Bridge() = default;
+
+void warn_if_slow(Bridge& bridge, const char* call, std::chrono::steady_clock::time_point since) {
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - since);
+  if (took > kSlow) {
+    bridge.misbehaved({Count::slow_calls, "held up the agent in " + std::string(call) + " for " +
+                                              std::to_string(took.count()) + " ms"});
+  }
+}
 
 Bridge& Bridge::create(asio::io_context& loop, std::string name, std::vector<std::string> runtimes,
                        Hooks hooks) {

@@ -1,4 +1,5 @@
 /* Breaks one rule of plugin.h a time; the setting "rule" says which. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -12,6 +13,9 @@ typedef struct rude {
   usher_done stopped;
   pthread_t thread;
   int has_thread;
+  int pipe[2];
+  uint64_t watch;
+  int asked;
 } rude;
 
 static const usher_string runtimes[] = {{USHER_LITERAL("rude")}};
@@ -23,6 +27,27 @@ static int is(const rude* self, const char* rule) {
 
 static void ignore(void* context, uint64_t ticket, int32_t status, const usher_error* error) {
   (void)context, (void)ticket, (void)status, (void)error;
+}
+
+static void dawdle(void) {
+  const struct timespec slow = {0, 150000000};
+  nanosleep(&slow, NULL);
+}
+
+static void dawdle_done(void* context, uint64_t ticket, int32_t status, const usher_error* error) {
+  (void)context, (void)ticket, (void)status, (void)error;
+  dawdle();
+}
+
+static void dawdle_once(void* context, uint32_t events) {
+  const rude* self = context;
+  const usher_loop* loop;
+  (void)events;
+  dawdle();
+  if (self->watch != 0) {
+    loop = self->host->extension(self->host->context, text(USHER_EXT_LOOP));
+    loop->cancel(self->host->context, self->watch);
+  }
 }
 
 static usher_identity somebody(void) {
@@ -60,6 +85,7 @@ static void publish_wrong(rude* self) {
   usher_identity who = somebody();
   usher_event event = event_of(&who);
   usher_done done = {ignore, NULL, 1};
+  if (is(self, "slow-done")) done.call = dawdle_done;
   if (is(self, "null-event")) {
     publish(self, NULL, nobody);
     return;
@@ -103,8 +129,8 @@ static void publish_wrong(rude* self) {
 static void call_wrong(rude* self) {
   const usher_host* host = self->host;
   const usher_loop* loop = host->extension(host->context, text(USHER_EXT_LOOP));
-  const struct timespec slow = {0, 150000000};
   const usher_callback nothing = {NULL, NULL};
+  const usher_callback slow = {dawdle_once, self};
   uint64_t handle = 0;
   usher_string wild = text("x");
   wild.size = UINT64_MAX;
@@ -114,7 +140,12 @@ static void call_wrong(rude* self) {
   if (is(self, "wild-extension")) host->extension(host->context, wild);
   if (is(self, "null-callback")) loop->timer(host->context, 1, nothing, &handle, NULL);
   if (is(self, "watch-nothing")) loop->watch(host->context, 0, 0, nothing, &handle, NULL);
-  if (is(self, "slow")) nanosleep(&slow, NULL);
+  if (is(self, "slow")) dawdle();
+  if (is(self, "slow-timer")) loop->timer(host->context, 1, slow, &handle, NULL);
+  if (is(self, "slow-post")) loop->post(host->context, slow, NULL);
+  if (is(self, "slow-watch") && pipe(self->pipe) == 0 && write(self->pipe[1], "x", 1) == 1) {
+    loop->watch(host->context, self->pipe[0], USHER_READABLE, slow, &self->watch, NULL);
+  }
 }
 
 /* More than an agent takes, without waiting for an answer. */
@@ -209,14 +240,29 @@ static void destroy(void* context) {
   if (self->has_thread) {
     pthread_join(self->thread, NULL);
   }
+  if (self->watch != 0) {
+    close(self->pipe[0]);
+    close(self->pipe[1]);
+  }
   free(self);
 }
 
 static void identify(void* context, const usher_oci_state* state, usher_identified answer) {
-  const rude* self = context;
+  rude* self = context;
   usher_identity who = somebody();
   usher_error error = {sizeof error, 0, NULL, 0, UINT64_MAX};
   (void)state;
+  ++self->asked;
+  if ((is(self, "again") && self->asked < 3) || is(self, "again-for-ever") ||
+      is(self, "refusal")) {
+    char why[64];
+    snprintf(why, sizeof why, "question %d has no answer", self->asked);
+    error.code = is(self, "refusal") ? ENOENT : EAGAIN;
+    error.message = why;
+    error.capacity = error.length = strlen(why);
+    answer.call(answer.context, answer.ticket, NULL, &error);
+    return;
+  }
   if (is(self, "short-answer")) who.size = 8;
   if (is(self, "wild-refusal")) {
     answer.call(answer.context, answer.ticket, NULL, &error);
