@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <tuple>
@@ -92,8 +93,30 @@ class Run {
     return std::move(*source);
   }
 
+  std::optional<std::string> content_of(const std::string& path, std::size_t limit) const {
+    auto content = node_.read(path, limit);
+    if (!content && content.error().code == EISDIR) {
+      throw Failure(content.error().message +
+                        "; a directory has the name of the hook's file: see what it is, move it "
+                        "away and try again",
+                    USHER_FAILED, EISDIR);
+    }
+    return or_throw(std::move(content));
+  }
+
+  // The clock may have been set back since they were written: they must look older all the same.
+  timespec after_all_files() const {
+    timespec last{};
+    for (const auto& name : hook_file_names(options_.runtime)) {
+      const auto written = node_.written_at(fs::path(places_.ours) / name);
+      last = written && is_older(last, *written) ? *written : last;
+    }
+    const bool carry = ++last.tv_nsec == 1'000'000'000;
+    return carry ? timespec{last.tv_sec + 1, 0} : last;
+  }
+
   void put_program(const std::string& path, const std::string& source) {
-    const auto now = or_throw(node_.read(path, kMaxProgram));
+    const auto now = content_of(path, kMaxProgram);
     if (now == source && ::access(node_.follow(path).c_str(), X_OK) == 0) {
       report_.step(USHER_STEP_KEEP, path, "is the hook's program already");
       return;
@@ -101,12 +124,12 @@ class Run {
     changed_program_ = true;  // from now on it is newer than any file
     change(now ? USHER_STEP_REPLACE : USHER_STEP_CREATE, path,
            "the hook's program, from " + options_.hook_source, "",
-           [&] { or_throw(node_.put(path, source, 0755)); });
+           [&] { or_throw(node_.put(path, source, 0755, after_all_files())); });
   }
 
   void put_file(const HookFile& file, const std::string& program) {
     const std::string path = fs::path(places_.ours) / file.name;
-    const auto now = or_throw(node_.read(path, kMaxHookFile));
+    const auto now = content_of(path, kMaxHookFile);
     const auto written = node_.written_at(path);
     const auto program_at = node_.written_at(program);
     const bool again =
@@ -121,7 +144,7 @@ class Run {
                                  : options_.runtime + " calls the hook";
     change(now ? USHER_STEP_REPLACE : USHER_STEP_CREATE, path, what,
            unified_diff(now.value_or(""), file.content, path),
-           [&] { or_throw(node_.put(path, file.content, 0644)); });
+           [&] { or_throw(node_.put(path, file.content, 0644, program_at)); });
   }
 
   // Programs of other versions.

@@ -37,8 +37,10 @@ class Node {
   std::optional<timespec> written_at(const std::filesystem::path& path) const;
 
   // By a temporary file beside it, which begins with a dot and ends in a number, and a rename. File
-  // and directory are on the disk when it returns.
-  Result<> put(const std::filesystem::path& path, std::string_view content, mode_t mode) const;
+  // and directory are on the disk when it returns. Where the clock was set back and is behind
+  // `not_before`, the file gets that time.
+  Result<> put(const std::filesystem::path& path, std::string_view content, mode_t mode,
+               std::optional<timespec> not_before = {}) const;
   // Those that are missing, with mode 0755 under any umask.
   Result<> make_directories(const std::filesystem::path& path) const;
   // False where it is not there. The directory is on the disk when it returns.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,20 @@ Result<pid_t> spawn(const fs::path& file, int out) {
   return pid;
 }
 
+// False: it still runs then, or that cannot be told.
+bool ends_by(pid_t pid, Clock::time_point until) {
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+    pollfd over{process.get(), POLLIN, 0};
+    const int ready =
+        process ? ::poll(&over, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) : 0;
+    if (ready >= 0 || errno != EINTR) {
+      return ready > 0;
+    }
+  }
+}
+
 Result<std::string> ask_version(const fs::path& file, std::chrono::milliseconds deadline) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -97,7 +112,12 @@ Result<std::string> ask_version(const fs::path& file, std::chrono::milliseconds 
     return std::unexpected(pid.error());
   }
   write_end.reset();
-  auto answer = output_of(read_end.get(), Clock::now() + deadline);
+  const auto until = Clock::now() + deadline;
+  auto answer = output_of(read_end.get(), until);
+  // One that has closed its output may go on.
+  if (answer && !ends_by(*pid, until)) {
+    answer = fail("it does not end", ETIMEDOUT);
+  }
   if (!answer) {
     ::kill(*pid, SIGKILL);
   }
