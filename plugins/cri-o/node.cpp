@@ -13,6 +13,7 @@
 
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "cri-o/seen_files.hpp"
 
 namespace usher::cri_o {
 namespace {
@@ -96,8 +97,13 @@ bool Node::is_directory(const fs::path& path) const {
   return fs::is_directory(follow(path), ignored);
 }
 
+Result<std::string> Node::read_here(const fs::path& there, std::size_t limit) const {
+  return learn(seen_, {there}, "content, at most " + std::to_string(limit),
+               [&] { return read_file(there, limit); });
+}
+
 Result<std::optional<std::string>> Node::read(const fs::path& path, std::size_t limit) const {
-  auto content = read_file(follow(path), limit);
+  auto content = read_here(follow(path), limit);
   if (!content && content.error().code == ENOENT) {
     return std::nullopt;
   }
