@@ -389,6 +389,19 @@ BOOST_AUTO_TEST_CASE(a_pid_outside_the_cgroup_that_its_adapter_names_is_refused)
   BOOST_TEST(fails_with(running("c1", 100, "/containers/c2"), "cgroup /containers/c2"));
 }
 
+BOOST_AUTO_TEST_CASE(the_child_that_crun_makes_stands_for_the_containers_cgroup) {
+  const std::string id(64, 'b');
+  const std::string scope = "/machine.slice/libpod-" + id + ".scope";
+  container(id, 100, 50);
+  machine.processes[100].cgroup_path = scope;
+  BOOST_TEST(fails_with(publish(Kind::container_starting, host.who[id], 100, scope + "/other"),
+                        "/other, but its process 100 is in " + scope));
+  BOOST_TEST(
+      publish(Kind::container_starting, host.who[id], 100, scope + "/container").has_value());
+  BOOST_TEST(registry.by_container(id)->workload.placement.cgroup_path == scope);
+  BOOST_TEST(running(id, 100, scope + "/container/what/it/made").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(what_an_adapter_reports_is_counted_among_the_gates) {
   container("c1", 100, 50);
   BOOST_TEST(starting("c1", 100).has_value());
