@@ -12,8 +12,6 @@ namespace {
 // Lines that wait to be written; chatter leaves room for warnings and errors.
 constexpr std::uint32_t kMaxLines = 256;
 constexpr std::uint32_t kMaxGraveLines = 512;
-// What a call on the loop may take before the log says that the adapter blocks the agent.
-constexpr std::chrono::milliseconds kSlow{100};
 
 }  // namespace
 
@@ -43,7 +41,7 @@ Bridge::~Bridge() = default;
 void warn_if_slow(Bridge& bridge, const char* call, std::chrono::steady_clock::time_point since) {
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - since);
-  if (took > kSlow) {
+  if (took > bridge.slow()) {
     bridge.misbehaved({Count::slow_calls, "held up the agent in " + std::string(call) + " for " +
                                               std::to_string(took.count()) + " ms"});
   }

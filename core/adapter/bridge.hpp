@@ -36,6 +36,8 @@ class Bridge {
     Host::Log log;
     std::function<void(std::uint32_t health, std::string reason)> health;
     std::chrono::milliseconds gate_deadline{2000};
+    // What a call on the loop may take before it is misbehaviour: it holds up the agent.
+    std::chrono::milliseconds slow{100};
   };
   using Identified = std::function<void(Result<identity::Identity>)>;
   using Done = std::function<void(Result<>)>;
@@ -49,6 +51,8 @@ class Bridge {
 
   const usher_host* table() const { return &table_; }
   Counters& counters() { return counters_; }
+  // [loop]
+  std::chrono::milliseconds slow() const { return hooks_.slow; }
 
   // [loop] The adapter's life, in this order; a later step may come without those before.
   void allow_publishing();  // start is about to be called
@@ -145,7 +149,7 @@ class Bridge {
   bool over_ = false;                                      // callbacks no more
 };
 
-// Counts and logs a call on the loop that took so long that the agent stood still.
+// Counts and logs a call on the loop that took longer than Hooks::slow.
 void warn_if_slow(Bridge& bridge, const char* call, std::chrono::steady_clock::time_point since);
 
 // For what an adapter may still point to when it should not: kept as long as the process.
