@@ -6,7 +6,6 @@
 #include <toml++/toml.h>
 
 #include "base/escape.hpp"
-#include "base/file.hpp"
 #include "cri-o/identify.hpp"
 
 namespace usher::cri_o {
@@ -36,8 +35,9 @@ Result<std::vector<fs::path>> files_at(const fs::path& path) {
   return files;
 }
 
-Result<std::optional<Dirs>> hooks_dir_in(const fs::path& file, std::string_view table) {
-  auto text = read_file(file, 4U << 20);
+Result<std::optional<Dirs>> hooks_dir_in(const Node& node, const fs::path& file,
+                                         std::string_view table) {
+  auto text = node.read_here(file, 4U << 20);
   if (!text) {
     return std::unexpected(std::move(text.error()));
   }
@@ -74,7 +74,7 @@ Result<Dirs> merged(const Node& node, const std::vector<const char*>& places,
       if (!file.native().ends_with(suffix)) {
         continue;
       }
-      auto found = hooks_dir_in(file, table);
+      auto found = hooks_dir_in(node, file, table);
       if (!found) {
         return fail_in("cannot find the hooks directories", std::move(found.error()));
       }

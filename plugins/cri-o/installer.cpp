@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <tuple>
@@ -31,12 +32,11 @@ class Run {
       : options_(options),
         report_(report),
         apply_(apply),
-        node_(options.root),
+        node_(options.root, options.seen.get()),
         places_(places_of(node_, options)) {}
 
   void install() {
-    const std::string source = source_program();
-    const std::string program = program_path(options_, version_);
+    const std::string program = program_path(options_, source_version());
     const bool is_new = !node_.is_directory(places_.ours);
     Fd lock;
     if (apply_) {
@@ -46,7 +46,7 @@ class Run {
       or_throw(node_.remove_leftovers(options_.hook_dir, "usher-hook-"));
       or_throw(node_.remove_leftovers(places_.ours, "usher-" + options_.runtime + "-"));
     }
-    put_program(program, source);
+    put_program(program);
     for (const auto& file : hook_files(options_, program)) {
       put_file(file, program);
     }
@@ -78,35 +78,68 @@ class Run {
   }
 
  private:
-  std::string source_program() {
-    auto version = version_of(options_.hook_source, patience(options_));
+  [[noreturn]] static void blame_source(const Error& why) {
+    throw Failure(why.message + "; the setting hook_source names the usher-hook to install",
+                  USHER_FAILED, why.code);
+  }
+
+  std::string read_source() const {
     auto source = read_file(options_.hook_source, kMaxProgram);
-    for (const auto* wrong :
-         {source ? nullptr : &source.error(), version ? nullptr : &version.error()}) {
-      if (wrong != nullptr) {
-        throw Failure(wrong->message + "; the setting hook_source names the usher-hook to install",
-                      USHER_FAILED, wrong->code);
-      }
+    if (!source) {
+      blame_source(source.error());
     }
-    version_ = *version;
     return std::move(*source);
   }
 
-  void put_program(const std::string& path, const std::string& source) {
-    const auto now = or_throw(node_.read(path, kMaxProgram));
-    if (now == source && ::access(node_.follow(path).c_str(), X_OK) == 0) {
+  std::string source_version() const {
+    auto version = version_of(options_.hook_source, options_);
+    if (!version) {
+      read_source();  // the better reason, where it cannot even be read
+      blame_source(version.error());
+    }
+    return std::move(*version);
+  }
+
+  std::optional<std::string> content_of(const std::string& path, std::size_t limit) const {
+    auto content = node_.read(path, limit);
+    if (!content && content.error().code == EISDIR) {
+      throw Failure(content.error().message +
+                        "; a directory has the name of the hook's file: see what it is, move it "
+                        "away and try again",
+                    USHER_FAILED, EISDIR);
+    }
+    return or_throw(std::move(content));
+  }
+
+  // The clock may have been set back since they were written: they must look older all the same.
+  timespec after_all_files() const {
+    timespec last{};
+    for (const auto& name : hook_file_names(options_.runtime)) {
+      const auto written = node_.written_at(fs::path(places_.ours) / name);
+      last = written && is_older(last, *written) ? *written : last;
+    }
+    const bool carry = ++last.tv_nsec == 1'000'000'000;
+    return carry ? timespec{last.tv_sec + 1, 0} : last;
+  }
+
+  void put_program(const std::string& path) {
+    const auto there = node_.follow(path);
+    if (same_content(options_.hook_source, there, options_).value_or(false) &&
+        ::access(there.c_str(), X_OK) == 0) {
       report_.step(USHER_STEP_KEEP, path, "is the hook's program already");
       return;
     }
+    const auto now = content_of(path, kMaxProgram);
+    const auto source = read_source();
     changed_program_ = true;  // from now on it is newer than any file
     change(now ? USHER_STEP_REPLACE : USHER_STEP_CREATE, path,
            "the hook's program, from " + options_.hook_source, "",
-           [&] { or_throw(node_.put(path, source, 0755)); });
+           [&] { or_throw(node_.put(path, source, 0755, after_all_files())); });
   }
 
   void put_file(const HookFile& file, const std::string& program) {
     const std::string path = fs::path(places_.ours) / file.name;
-    const auto now = or_throw(node_.read(path, kMaxHookFile));
+    const auto now = content_of(path, kMaxHookFile);
     const auto written = node_.written_at(path);
     const auto program_at = node_.written_at(program);
     const bool again =
@@ -121,7 +154,7 @@ class Run {
                                  : options_.runtime + " calls the hook";
     change(now ? USHER_STEP_REPLACE : USHER_STEP_CREATE, path, what,
            unified_diff(now.value_or(""), file.content, path),
-           [&] { or_throw(node_.put(path, file.content, 0644)); });
+           [&] { or_throw(node_.put(path, file.content, 0644, program_at)); });
   }
 
   // Programs of other versions.
@@ -141,7 +174,7 @@ class Run {
   }
 
   void remove_unless_used(const std::string& program) {
-    const auto users = users_of(node_, program, all_hook_dirs(node_, places_));
+    const auto users = users_of(node_, options_, program, all_hook_dirs(node_, places_));
     if (!users.empty()) {
       report_.step(USHER_STEP_KEEP, program, "is used by " + users.front());
     } else {
@@ -195,7 +228,6 @@ class Run {
   bool apply_;
   Node node_;
   Places places_;
-  std::string version_;
   std::size_t changed_ = 0;
   bool changed_program_ = false;
 };

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "base/escape.hpp"
 #include "base/fd.hpp"
 #include "base/file.hpp"
+#include "cri-o/seen_files.hpp"
 
 namespace usher::cri_o {
 namespace {
@@ -85,6 +87,20 @@ Result<pid_t> spawn(const fs::path& file, int out) {
   return pid;
 }
 
+// False: it still runs then, or that cannot be told.
+bool ends_by(pid_t pid, Clock::time_point until) {
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+    pollfd over{process.get(), POLLIN, 0};
+    const int ready =
+        process ? ::poll(&over, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) : 0;
+    if (ready >= 0 || errno != EINTR) {
+      return ready > 0;
+    }
+  }
+}
+
 Result<std::string> ask_version(const fs::path& file, std::chrono::milliseconds deadline) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -97,7 +113,12 @@ Result<std::string> ask_version(const fs::path& file, std::chrono::milliseconds 
     return std::unexpected(pid.error());
   }
   write_end.reset();
-  auto answer = output_of(read_end.get(), Clock::now() + deadline);
+  const auto until = Clock::now() + deadline;
+  auto answer = output_of(read_end.get(), until);
+  // One that has closed its output may go on.
+  if (answer && !ends_by(*pid, until)) {
+    answer = fail("it does not end", ETIMEDOUT);
+  }
   if (!answer) {
     ::kill(*pid, SIGKILL);
   }
@@ -110,11 +131,49 @@ Result<std::string> ask_version(const fs::path& file, std::chrono::milliseconds 
   return answer;
 }
 
-bool names(const Node& node, const fs::path& file, std::string_view what) {
-  const auto content = node.read(file, kMaxRecord);
-  // What cannot be read may well name it.
-  return !content || (*content && (*content)->find(what) != std::string::npos);
-}
+// Looks for a name in files, so many bytes of them that were not read before.
+class Search {
+ public:
+  Search(const Node& node, const HookOptions& options, std::string what)
+      : node_(node),
+        seen_(options.seen.get()),
+        what_(std::move(what)),
+        question_("names " + what_),
+        left_(options.may_wait ? kBytesWaiting : kBytesAtOnce) {}
+
+  bool names(const fs::path& file) {
+    const fs::path there = node_.follow(file);
+    if (seen_ == nullptr || !seen_->knows({there}, question_)) {
+      std::error_code error;
+      const auto size = std::min<std::uintmax_t>(fs::file_size(there, error), kMaxRecord);
+      if (!error && size > left_) {
+        through_ = false;
+        return false;
+      }
+      left_ -= error ? 0 : static_cast<std::size_t>(size);
+    }
+    const auto answer = learn(seen_, {there}, question_, [&]() -> Result<std::string> {
+      const auto content = read_file(there, kMaxRecord);
+      return content ? Result<std::string>(content->find(what_) != std::string::npos ? "yes" : "no")
+                     : std::unexpected(content.error());
+    });
+    // What cannot be read may well name it.
+    return answer ? *answer == "yes" : answer.error().code != ENOENT;
+  }
+  void stop() { through_ = false; }
+  bool through() const { return through_; }
+
+ private:
+  static constexpr std::size_t kBytesAtOnce = 16U << 20;
+  static constexpr std::size_t kBytesWaiting = 1U << 30;
+
+  const Node& node_;
+  SeenFiles* seen_;
+  std::string what_;
+  std::string question_;
+  std::size_t left_;
+  bool through_ = true;  // nothing was left out
+};
 
 // Where runc, crun, CRI-O and podman keep a container's record while it exists.
 constexpr std::pair<const char*, const char*> kRecords[] = {
@@ -141,6 +200,23 @@ Result<std::string> version_of(const fs::path& file, std::chrono::milliseconds d
   return std::string(text.substr(kName.size() + 1));
 }
 
+Result<std::string> version_of(const fs::path& file, const HookOptions& options) {
+  return learn(options.seen.get(), {file}, "version",
+               [&] { return version_of(file, patience(options)); });
+}
+
+Result<bool> same_content(const fs::path& one, const fs::path& other, const HookOptions& options) {
+  const auto same = learn(options.seen.get(), {one, other}, "same", [&]() -> Result<std::string> {
+    const auto first = read_file(one, kMaxProgram);
+    const auto second = read_file(other, kMaxProgram);
+    if (!first || !second) {
+      return std::unexpected(first ? second.error() : first.error());
+    }
+    return *first == *second ? "yes" : "no";
+  });
+  return same ? Result<bool>(*same == "yes") : std::unexpected(same.error());
+}
+
 std::chrono::milliseconds patience(const HookOptions& options) {
   return options.may_wait ? std::chrono::seconds(5) : std::chrono::seconds(1);
 }
@@ -165,18 +241,17 @@ std::vector<std::string> installed_programs(const Node& node, const HookOptions&
   return found;
 }
 
-std::vector<std::string> users_of(const Node& node, const std::string& path,
-                                  const std::vector<std::string>& dirs) {
+std::vector<std::string> users_of(const Node& node, const HookOptions& options,
+                                  const std::string& path, const std::vector<std::string>& dirs) {
   // The file's name alone, since JSON may spell the path in other ways ("\/"): rather too many.
-  const std::string name = fs::path(path).filename();
+  Search search(node, options, fs::path(path).filename());
   std::vector<std::string> users;
   std::error_code error;
   for (const auto& dir : dirs) {
     for (fs::directory_iterator it(node.follow(dir), error), end; !error && it != end;
          it.increment(error)) {
       const fs::path file = fs::path(dir) / it->path().filename();
-      if (file.native().ends_with(".json") && users.size() < kEnoughUsers &&
-          names(node, file, name)) {
+      if (file.native().ends_with(".json") && users.size() < kEnoughUsers && search.names(file)) {
         users.push_back(file);
       }
     }
@@ -185,14 +260,20 @@ std::vector<std::string> users_of(const Node& node, const std::string& path,
   std::size_t looked_at = 0;
   for (const auto& [dir, record] : kRecords) {
     for (fs::directory_iterator it(node.follow(dir), error), end;
-         !error && it != end && users.size() < kEnoughUsers && looked_at < kMaxRecords;
-         it.increment(error), ++looked_at) {
+         !error && it != end && users.size() < kEnoughUsers; it.increment(error)) {
+      if (++looked_at > kMaxRecords) {
+        search.stop();
+        break;
+      }
       const fs::path file = fs::path(dir) / it->path().filename() / record;
-      if (names(node, file, name)) {
+      if (search.names(file)) {
         users.push_back(file);
       }
     }
     error.clear();
+  }
+  if (users.empty() && !search.through()) {
+    users.emplace_back("one of the containers, perhaps: not all of their records were read yet");
   }
   return users;
 }

@@ -63,7 +63,10 @@ std::optional<nanoseconds> started_at(const fs::path& process) {
 
 std::optional<pid_t> started_before(std::string_view name, const fs::path& root,
                                     const fs::path& path) {
-  const auto made = made_at(path);
+  auto made = made_at(path);
+  if (made && *made > now(CLOCK_REALTIME) + kSlack) {
+    made.reset();  // the clock was set back since: which came first cannot be told
+  }
   std::error_code error;
   for (fs::directory_iterator it("/proc", error), end; made && !error && it != end;
        it.increment(error)) {

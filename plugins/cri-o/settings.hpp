@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "usher/plugin.hpp"
 
 namespace usher::cri_o {
+
+class SeenFiles;
 
 // Refuses a key that neither the adapter nor its installer knows. Both take each other's: one table
 // of the node's configuration serves both.
@@ -29,6 +32,8 @@ struct HookOptions {
   bool uninstall_on_stop = false;              // otherwise no agent means no start: fail closed
   // No setting: false where the agent's loop waits, which stands still meanwhile.
   bool may_wait = true;
+  // No setting: what the caller learnt of files in earlier calls. Null: everything is read anew.
+  std::shared_ptr<SeenFiles> seen;
 
   // Throws plugin::Failure that names the setting.
   static HookOptions from(const plugin::Settings& settings);

@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "base/escape.hpp"
-#include "base/file.hpp"
 #include "cri-o/diff.hpp"
 #include "cri-o/hook_json.hpp"
 #include "cri-o/identify.hpp"
@@ -29,13 +28,13 @@ class Check {
   Check(const HookOptions& options, Report& report)
       : options_(options),
         report_(report),
-        node_(options.root),
+        node_(options.root, options.seen.get()),
         places_(places_of(node_, options)),
         hooks_(or_throw(survey(node_, places_.every()))) {}
 
   void run() {
     // Without the program that was installed from, this adapter's own version is what is expected.
-    const auto version = version_of(options_.hook_source, patience(options_));
+    const auto version = version_of(options_.hook_source, options_);
     const std::string program = program_path(options_, version.value_or(USHER_VERSION));
     check_program(program, version.value_or(USHER_VERSION));
     for (const auto& file : hook_files(options_, program)) {
@@ -91,11 +90,10 @@ class Check {
       return;
     }
     const bool trusted = is_roots(options_.hook_dir) && is_roots(path);
-    const auto source = read_file(options_.hook_source, kMaxProgram);
-    if (source && *source != or_throw(node_.read(path, kMaxProgram))) {
+    if (!same_content(options_.hook_source, there, options_).value_or(true)) {
       report_.problem(path + " is not the same as " + options_.hook_source + "; " + mend());
     } else if (const auto says =
-                   trusted ? version_of(there, patience(options_)) : Result<std::string>(version);
+                   trusted ? version_of(there, options_) : Result<std::string>(version);
                !says) {
       report_.problem(path + " does not run: " + says.error().message + "; " + mend());
     } else if (*says != version) {
