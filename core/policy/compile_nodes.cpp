@@ -146,7 +146,9 @@ class NodeWriter {
 void add_nodes(const std::vector<BitRule>& rules, Operation on, const CompileInput& input,
                ImageBuilder& builder, usher_kind& kind) {
   NodeWriter writer(input, on, builder, kind);
-  kind.flags |= USHER_KIND_PLAIN_ROOT;  // until a rule speaks of it
+  if (!rules.empty()) {
+    kind.flags |= USHER_KIND_PLAIN_ROOT;  // until a rule speaks of it
+  }
   RuleBits any_address;
   RuleBits any_port;
   RuleBits any_protocol;
