@@ -162,7 +162,12 @@ by_version() {
   if [ "$v" != 1.6 ]; then
     check "$v: NRI is on" sh -c "[ -S '$CTD/nri.sock' ]"
   fi
-  check "$v: verify says that it is used" runtime verify
+  runtime verify >"$W/out/verify" 2>&1
+  check "$v: verify finds nothing wrong" test $? -eq 0
+  for handler in runc other; do
+    check "$v: the running one says itself that it uses $handler's base spec" grep -q \
+      "base-$handler.json  the containerd that runs begins containers of the runtime $handler with it" "$W/out/verify"
+  done
   local before sandbox container
   before=$(calls CREATE_RUNTIME)
   read -r sandbox container < <(pod payments api 11111111-1111-4222-8333-444444444444 --container main)
@@ -208,7 +213,26 @@ by_version() {
   fi
   check "$v: to the byte" same
 
-  # 6. What containerd would not start with is not left.
+  # 6. Drop-ins: on 1.x an import takes the place of the whole plugin, on 2.x it is merged.
+  local cri_id='io.containerd.grpc.v1.cri' file=2
+  if [ "$v" = 2.1 ]; then cri_id=io.containerd.cri.v1.runtime file=3; fi
+  mkdir -p "$CTD/conf.d"
+  sed "s|^version = .*|&\nimports = [\"$CTD/conf.d/*.toml\"]|" "$W/original.toml" >"$CONFIG"
+  printf 'version = %s\n# beside\n[plugins."%s".containerd.runtimes.runc]\n  runtime_type = "io.containerd.runc.v2"\n  privileged_without_host_devices = true\n[plugins."%s".containerd.runtimes.kata]\n  runtime_type = "io.containerd.kata.v2"' \
+    "$file" "$cri_id" "$cri_id" >"$CTD/conf.d/10-site.toml"
+  cp "$CONFIG" "$W/root.toml"
+  cp "$CTD/conf.d/10-site.toml" "$W/dropin.toml"
+  runtime install >"$W/out/imports" 2>&1
+  check "$v: with a drop-in: install" test $? -eq 0
+  dump >"$W/dump" 2>/dev/null
+  check "$v: its settings stay" grep -q 'privileged_without_host_devices = true' "$W/dump"
+  check "$v: its runtime gets the hook" sh -c "grep -q \"base_runtime_spec = [\\\"']$SPECS/base-runc.json\" '$W/dump'"
+  check "$v: Kata does not" sh -c "! grep -q base-kata '$W/dump' && grep -q 'kata is Kata: it gets no hook' '$W/out/imports'"
+  check "$v: verify agrees with both files" runtime verify
+  check "$v: both come back" sh -c "'$BIN/usherctl' runtime uninstall ${OPTIONS[*]@Q} && cmp '$CONFIG' '$W/root.toml' && cmp '$CTD/conf.d/10-site.toml' '$W/dropin.toml'"
+  nothing
+
+  # 7. What containerd would not start with is not left.
   printf 'version = %s\n[plugins."io.containerd.gc.v1.scheduler"]\n  pause_threshold = "a lot"\n' \
     "$([ "$v" = 2.1 ] && echo 3 || echo 2)" >"$CONFIG"
   cp "$CONFIG" "$W/bad.toml"
@@ -217,7 +241,7 @@ by_version() {
   check "$v: and left as it is" cmp "$CONFIG" "$W/bad.toml"
   nothing
 
-  # 7. Killed at each step.
+  # 8. Killed at each step.
   if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true 2>/dev/null; then
     skip_part "$v: killed at each step: strace cannot trace here"
   elif [ "$v" = 2.1 ]; then

@@ -1,10 +1,12 @@
 // usher.install/1's verify: is everything as install leaves it, and does the containerd that runs
 // use it?
 #include <algorithm>
+#include <chrono>
 #include <sstream>
 
 #include "base/escape.hpp"
 #include "containerd/install/draft.hpp"
+#include "containerd/install/in_force.hpp"
 #include "containerd/install/installer.hpp"
 #include "containerd/install/serving.hpp"
 #include "install/check.hpp"
@@ -17,6 +19,7 @@ namespace {
 
 using plugin::Report;
 
+constexpr std::chrono::seconds kStatusDeadline{5};
 constexpr const char* kMend =
     "run: usherctl runtime install containerd, with the options of this runtime";
 
@@ -105,12 +108,40 @@ class Check {
       report_.problem("the containerd that runs does not answer: " + listed.error().message);
       return;
     }
+    ask_specs(draft);
     check_plugin(
         *listed, "io.containerd.grpc.v1", "cri",
         "it would run no pods; its log says why (a base runtime spec that it cannot read?)");
     if (draft.nri) {
       check_plugin(*listed, "io.containerd.nri.v1", "nri",
                    "labels do not come from it; its log says why");
+    }
+  }
+
+  // What it begins containers with, by its own word.
+  void ask_specs(const Draft& draft) {
+    if (draft.runtimes.empty()) {
+      return;
+    }
+    const auto specs = specs_in_force(node_.follow(draft.config.address), kStatusDeadline);
+    if (!specs) {
+      report_.problem("the containerd that runs does not say with what it begins containers: " +
+                      specs.error().message);
+      return;
+    }
+    for (const auto& runtime : draft.runtimes) {
+      const auto found = specs->find(runtime.name);
+      if (found == specs->end() || found->second != options_.spec_path(runtime.name)) {
+        report_.problem("the containerd that runs begins containers of the runtime " +
+                        escape(runtime.name) + " with " +
+                        (found == specs->end() || found->second.empty() ? "its own base spec"
+                                                                        : escape(found->second)) +
+                        ", not with " + options_.spec_path(runtime.name) + "; restart it");
+      } else {
+        report_.step(USHER_STEP_KEEP, found->second,
+                     "the containerd that runs begins containers of the runtime " +
+                         escape(runtime.name) + " with it");
+      }
     }
   }
 
