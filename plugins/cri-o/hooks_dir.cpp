@@ -35,7 +35,7 @@ Result<std::vector<fs::path>> files_at(const fs::path& path) {
   return files;
 }
 
-Result<std::optional<Dirs>> hooks_dir_in(const Node& node, const fs::path& file,
+Result<std::optional<Dirs>> hooks_dir_in(const install::Node& node, const fs::path& file,
                                          std::string_view table) {
   auto text = node.read_here(file, 4U << 20);
   if (!text) {
@@ -63,7 +63,7 @@ Result<std::optional<Dirs>> hooks_dir_in(const Node& node, const fs::path& file,
   return dirs;
 }
 
-Result<Dirs> merged(const Node& node, const std::vector<const char*>& places,
+Result<Dirs> merged(const install::Node& node, const std::vector<const char*>& places,
                     std::string_view table, std::string_view suffix, Dirs dirs) {
   for (const char* place : places) {
     const auto files = files_at(node.follow(place));
@@ -88,12 +88,12 @@ Result<Dirs> merged(const Node& node, const std::vector<const char*>& places,
 
 }  // namespace
 
-Result<Dirs> cri_o_hooks_dirs(const Node& node) {
+Result<Dirs> cri_o_hooks_dirs(const install::Node& node) {
   return merged(node, {"/etc/crio/crio.conf", "/etc/crio/crio.conf.d"}, "crio.runtime", "",
                 {"/usr/share/containers/oci/hooks.d"});
 }
 
-Result<Dirs> podman_hooks_dirs(const Node& node) {
+Result<Dirs> podman_hooks_dirs(const install::Node& node) {
   return merged(node,
                 {"/usr/share/containers/containers.conf", "/etc/containers/containers.conf",
                  "/etc/containers/containers.conf.d"},
@@ -101,7 +101,7 @@ Result<Dirs> podman_hooks_dirs(const Node& node) {
                 {"/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d"});
 }
 
-Result<Dirs> hooks_dirs(const Node& node, const std::string& runtime) {
+Result<Dirs> hooks_dirs(const install::Node& node, const std::string& runtime) {
   return runtime == kPodman ? podman_hooks_dirs(node) : cri_o_hooks_dirs(node);
 }
 

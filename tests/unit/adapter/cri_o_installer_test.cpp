@@ -5,8 +5,8 @@
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
 
-#include "cri-o/program.hpp"
 #include "cri_o_node.hpp"
+#include "install/program.hpp"
 
 using namespace usher::test::cri_o;
 using usher::read_file;
@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(a_program_that_closes_its_output_and_goes_on_is_ended_at_th
   write_hook_script("#!/bin/sh\necho usher-hook 1.2.3\nexec >&-\nexec sleep 1000\n");
   const auto before = std::chrono::steady_clock::now();
   const auto version =
-      usher::cri_o::version_of(built.path() / "usher-hook", std::chrono::milliseconds(300));
+      usher::install::version_of(built.path() / "usher-hook", std::chrono::milliseconds(300));
   BOOST_TEST((std::chrono::steady_clock::now() - before < std::chrono::seconds(30)));
   BOOST_TEST_REQUIRE(!version.has_value());
   BOOST_TEST(version.error().message.find("it does not end") != std::string::npos,

@@ -1,6 +1,6 @@
 // What a look at the hook costs when little or nothing changed since the one before: the keeper
 // looks at each change of any file beside its own.
-#include "cri-o/seen_files.hpp"
+#include "install/seen_files.hpp"
 
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -11,15 +11,15 @@
 
 #include "base/fd.hpp"
 #include "cri-o/installer.hpp"
-#include "cri-o/program.hpp"
 #include "cri_o_node.hpp"
+#include "install/program.hpp"
 
 using namespace usher::test::cri_o;
 using namespace std::chrono_literals;
 using usher::Result;
 using usher::cri_o::HookOptions;
-using usher::cri_o::Node;
-using usher::cri_o::SeenFiles;
+using usher::install::Node;
+using usher::install::SeenFiles;
 
 namespace {
 

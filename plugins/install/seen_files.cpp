@@ -1,4 +1,4 @@
-#include "cri-o/seen_files.hpp"
+#include "install/seen_files.hpp"
 
 #include <sys/stat.h>
 
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <ctime>
 
-namespace usher::cri_o {
+namespace usher::install {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -75,4 +75,4 @@ Result<std::string> SeenFiles::learn(const std::vector<std::filesystem::path>& f
   return answer;
 }
 
-}  // namespace usher::cri_o
+}  // namespace usher::install

@@ -1,4 +1,4 @@
-#include "cri-o/node.hpp"
+#include "install/node.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,9 +13,9 @@
 
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "cri-o/seen_files.hpp"
+#include "install/seen_files.hpp"
 
-namespace usher::cri_o {
+namespace usher::install {
 namespace {
 
 namespace fs = std::filesystem;
@@ -208,4 +208,4 @@ Result<Fd> Node::lock(const fs::path& directory, bool wait) const {
   return fd;
 }
 
-}  // namespace usher::cri_o
+}  // namespace usher::install

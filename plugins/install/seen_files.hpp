@@ -12,7 +12,7 @@
 
 #include "base/error.hpp"
 
-namespace usher::cri_o {
+namespace usher::install {
 
 // One thread's. A file counts as unchanged while its device, inode, size, mtime and ctime are the
 // same. What was written within `settled` before it was read is read again, for it may be written
@@ -53,4 +53,4 @@ inline Result<std::string> learn(SeenFiles* seen, const std::vector<std::filesys
   return seen != nullptr ? seen->learn(files, question, ask) : ask();
 }
 
-}  // namespace usher::cri_o
+}  // namespace usher::install

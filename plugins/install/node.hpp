@@ -14,7 +14,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 
-namespace usher::cri_o {
+namespace usher::install {
 
 class SeenFiles;
 
@@ -65,4 +65,4 @@ class Node {
   SeenFiles* seen_;
 };
 
-}  // namespace usher::cri_o
+}  // namespace usher::install
