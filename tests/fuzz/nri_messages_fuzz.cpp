@@ -21,7 +21,7 @@ void require(bool holds) {
 void check(const Pod& pod) {
   require(!pod.id.empty() && pod.id.size() <= cri::kMaxId);
   require(!pod.pod_namespace.empty() && pod.pod_namespace.size() <= cri::kMaxName);
-  require(!pod.name.empty() && pod.name.find('/') == std::string::npos);
+  require(!pod.pod_name.empty() && pod.pod_name.find('/') == std::string::npos);
   require(pod.pid >= 0 && pod.pid <= 1 << 22);
   require(pod.labels_problem.empty() || pod.labels.empty());
   std::size_t bytes = 0;

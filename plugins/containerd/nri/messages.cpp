@@ -99,8 +99,8 @@ Result<Pod> pod(const v1::PodSandbox& from) {
   const auto texts =
       take({{"the sandbox's id", &from.id(), cri::kMaxId, true, &to.id},
             {"the pod's namespace", &from.namespace_(), cri::kMaxName, true, &to.pod_namespace},
-            {"the pod's name", &from.name(), cri::kMaxName, true, &to.name},
-            {"the pod's uid", &from.uid(), cri::kMaxName, false, &to.uid},
+            {"the pod's name", &from.name(), cri::kMaxName, true, &to.pod_name},
+            {"the pod's uid", &from.uid(), cri::kMaxName, false, &to.pod_uid},
             {"the runtime handler", &from.runtime_handler(), cri::kMaxName, false,
              &to.runtime_handler}});
   const auto pid = taken_pid(from.pid());
@@ -111,6 +111,7 @@ Result<Pod> pod(const v1::PodSandbox& from) {
       return std::unexpected(*error);
     }
   }
+  to.ready = true;
   to.pid = *pid;
   to.cgroup_path = *cgroup;
   auto found = pod_labels(from.labels());

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "cri/texts.hpp"
+#include "cri/records.hpp"
 
 namespace usher::nri {
 
@@ -38,17 +38,10 @@ constexpr std::int32_t bit(Event event) {
 // Runtimes with NRI up to 0.9 drop a plugin without a word that asks for more than these.
 inline constexpr std::int32_t kOldestEvents = 0x7ff;
 
-// A pod's sandbox. `labels` are the pod's own: what the runtime adds to them is left out.
-struct Pod {
-  std::string id;
-  std::string pod_namespace;
-  std::string name;
-  std::string uid;
-  std::string runtime_handler;
+// As CRI tells it, and where it is. Labels that the runtime adds to the pod's are left out.
+struct Pod : cri::Sandbox {
   std::string cgroup_path;
   int pid = 0;  // of the pause process, or 0
-  cri::Labels labels;
-  std::string labels_problem;  // why they cannot be taken: they are not known then
 };
 
 struct Container {

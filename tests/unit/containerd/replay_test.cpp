@@ -176,8 +176,8 @@ BOOST_AUTO_TEST_CASE(what_a_recorded_session_says_of_pod_and_container) {
     BOOST_REQUIRE((notice->pod && notice->container));
     BOOST_TEST((notice->event == Event::start_container));
     BOOST_TEST(notice->pod->pod_namespace == "ns1");
-    BOOST_TEST(notice->pod->name == "web-0");
-    BOOST_TEST(notice->pod->uid == "11111111-2222-3333-4444-555555555555");
+    BOOST_TEST(notice->pod->pod_name == "web-0");
+    BOOST_TEST(notice->pod->pod_uid == "11111111-2222-3333-4444-555555555555");
     BOOST_TEST(notice->pod->labels_problem == "");
     BOOST_TEST(notice->pod->labels.at("app") == "web");
     for (const auto* added : {"io.cri-containerd.kind", "io.kubernetes.pod.name"}) {
