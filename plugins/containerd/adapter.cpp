@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "containerd/identify.hpp"
-#include "containerd/runtime.hpp"
+#include "containerd/link.hpp"
 #include "containerd/settings.hpp"
 #include "usher/plugin.hpp"
 
@@ -45,28 +45,27 @@ class Adapter {
   Adapter(plugin::Host host, const plugin::Settings& settings) : host_(host) {
     const auto options = Options::from(settings);
     if (host.loop() != nullptr) {
-      runtime_.emplace(host, options);
+      link_.emplace(host, options);
     }
   }
 
   void start() {
-    if (runtime_) {
-      runtime_->start();
+    if (link_) {
+      link_->start();
     } else {
       host_.set_health(USHER_DEGRADED,
                        "this host offers no loop: neither NRI nor CRI can be asked");
     }
   }
-  void stop(plugin::Done stopped) { runtime_ ? runtime_->stop(std::move(stopped)) : stopped.ok(); }
+  void stop(plugin::Done stopped) { link_ ? link_->stop(std::move(stopped)) : stopped.ok(); }
 
   void identify(const plugin::OciState& state, plugin::Answer answer) {
-    runtime_ ? runtime_->identify(state, std::move(answer))
-             : answer.is(containerd::identify(state));
+    link_ ? link_->identify(state, std::move(answer)) : answer.is(containerd::identify(state));
   }
 
  private:
   plugin::Host host_;
-  std::optional<Runtime> runtime_;  // where the host has a loop
+  std::optional<Link> link_;  // where the host has a loop
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "containerd/runtime.hpp"
+#include "containerd/link.hpp"
 
 #include <utility>
 
@@ -13,7 +13,7 @@ cri::Loop loop_of(const plugin::Host& host) {
 
 }  // namespace
 
-Runtime::Runtime(plugin::Host host, const Options& options)
+Link::Link(plugin::Host host, const Options& options)
     : host_(host),
       standing_(host, options.gate),
       feed_(host, loop_of(host), {options.gate, options.injected, options.kata_handlers}),
@@ -28,7 +28,7 @@ Runtime::Runtime(plugin::Host host, const Options& options)
   };
 }
 
-nri::Client::Options Runtime::client_options(const Options& options) {
+nri::Client::Options Link::client_options(const Options& options) {
   nri::Client::Options to;
   to.socket = options.nri_socket;
   to.name = options.nri_name;
@@ -38,7 +38,7 @@ nri::Client::Options Runtime::client_options(const Options& options) {
   return to;
 }
 
-void Runtime::told(nri::Client::State state, const std::string& sentence) {
+void Link::told(nri::Client::State state, const std::string& sentence) {
   standing_.nri(state, sentence);
   misses_ = state == nri::Client::State::registered ? 0 : misses_ + 1;
   if (misses_ > 0 && (state != nri::Client::State::lost || misses_ >= kPatience)) {
@@ -46,11 +46,11 @@ void Runtime::told(nri::Client::State state, const std::string& sentence) {
   }
 }
 
-void Runtime::start() {
+void Link::start() {
   client_.start();
 }
 
-void Runtime::identify(const plugin::OciState& state, plugin::Answer answer) {
+void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
   auto who = containerd::identify(state);
   if (who.is_sandbox) {
     return answer.is(who);  // containerd has no record of a sandbox that it is just making
@@ -62,7 +62,7 @@ void Runtime::identify(const plugin::OciState& state, plugin::Answer answer) {
   records_.answer(host_, std::move(who), std::move(answer));
 }
 
-void Runtime::stop(plugin::Done stopped) {
+void Link::stop(plugin::Done stopped) {
   stopped_ = std::make_unique<plugin::Done>(std::move(stopped));
   running_ = 2;
   const auto ended = [this] {
@@ -74,7 +74,7 @@ void Runtime::stop(plugin::Done stopped) {
   records_.stop(ended);
 }
 
-void Runtime::end_if_stopped() {
+void Link::end_if_stopped() {
   if (running_ == 0 && stopped_ != nullptr) {
     const auto stopped = std::move(stopped_);
     stopped->ok();

@@ -1,4 +1,4 @@
-// The adapter's life while the agent runs: NRI where it is, CRI where it is not.
+// The link to containerd while the agent runs: NRI where it is, CRI where it is not.
 #pragma once
 
 #include "containerd/feed.hpp"
@@ -11,15 +11,15 @@
 namespace usher::containerd {
 
 // [main]
-class Runtime {
+class Link {
  public:
   // So many tries after NRI was lost CRI is listed instead: a containerd that starts anew is back
   // before.
   static constexpr int kPatience = 6;
 
-  Runtime(plugin::Host host, const Options& options);
-  Runtime(const Runtime&) = delete;
-  Runtime& operator=(const Runtime&) = delete;
+  Link(plugin::Host host, const Options& options);
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
 
   void start();
   void identify(const plugin::OciState& state, plugin::Answer answer);
