@@ -19,15 +19,15 @@ constexpr int kBusyTries = 500;
                         USHER_INVALID);
 }
 
-void take_labels(plugin::Identity& who, const Sandbox& sandbox) {
+void take_labels(plugin::Identity& who, const Sandbox& sandbox, std::string_view source) {
   who.pod_labels = sandbox.labels;
   who.labels_known = sandbox.labels_problem.empty();
-  who.labels_source = who.labels_known ? kSource : "";
+  who.labels_source = who.labels_known ? source : "";
 }
 
 }  // namespace
 
-plugin::Identity identity_of(const Sandbox& sandbox) {
+plugin::Identity identity_of(const Sandbox& sandbox, std::string_view source) {
   plugin::Identity who;
   who.pod_namespace = sandbox.pod_namespace;
   who.pod_name = sandbox.pod_name;
@@ -35,13 +35,13 @@ plugin::Identity identity_of(const Sandbox& sandbox) {
   who.container_id = sandbox.id;
   who.sandbox_id = sandbox.id;
   who.runtime_handler = sandbox.runtime_handler;
-  take_labels(who, sandbox);
+  take_labels(who, sandbox, source);
   who.is_sandbox = true;
-  who.identity_source = kSource;
+  who.identity_source = source;
   return who;
 }
 
-void join(plugin::Identity& who, const Sandbox& sandbox) {
+void join(plugin::Identity& who, const Sandbox& sandbox, std::string_view source) {
   const std::tuple<const char*, std::string*, const std::string*> parts[] = {
       {"namespace", &who.pod_namespace, &sandbox.pod_namespace},
       {"pod", &who.pod_name, &sandbox.pod_name},
@@ -55,8 +55,8 @@ void join(plugin::Identity& who, const Sandbox& sandbox) {
     }
   }
   who.runtime_handler = sandbox.runtime_handler;
-  take_labels(who, sandbox);
-  who.identity_source += who.identity_source.empty() ? kSource : ", " + std::string(kSource);
+  take_labels(who, sandbox, source);
+  who.identity_source += (who.identity_source.empty() ? "" : ", ") + std::string(source);
 }
 
 // Waits in run() until the time is over, the connection is lost or the lister stops.

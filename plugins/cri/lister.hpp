@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "cri/client.hpp"
 #include "usher/plugin.hpp"
@@ -15,11 +16,11 @@ namespace usher::cri {
 inline constexpr std::string_view kSource = "cri (the runtime's own record)";
 
 // What a sandbox's record says of its pod, as an adapter publishes it.
-plugin::Identity identity_of(const Sandbox& sandbox);
+plugin::Identity identity_of(const Sandbox& sandbox, std::string_view source = kSource);
 
 // Fills in namespace, labels and handler of `who` from its sandbox's record. Throws plugin::Failure
 // where the record says another pod than `who`.
-void join(plugin::Identity& who, const Sandbox& sandbox);
+void join(plugin::Identity& who, const Sandbox& sandbox, std::string_view source = kSource);
 
 // [main]
 class Lister {
