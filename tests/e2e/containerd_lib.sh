@@ -15,6 +15,9 @@ containerd_world() {
   trap 'containerd_end; world_end' EXIT
   mkdir -p "$CG" "$W/hooks"
   cp "$BIN/usher-hook" "$W/hooks/usher-hook-$("$BIN/usher-hook" --version | awk '{print $NF}')"
+  CTD_TREE=$("$CTD_LAB/fetch" "$1" 2>"$W/fetch.log") || { grep -m1 'cannot be had' "$W/fetch.log" && exit 77; }
+  [ -z "${CTD_BASE_SPEC:-}" ] || base_spec "$CTD_BASE_SPEC"
+  CTD_TREE=
   containerd_start "$1"
   ok "containerd $(cat "$CTD_TREE/unpacked") runs"
   sed -i 's/^select = .*/select = ["containerd"]/' "$W/usher.toml"
