@@ -59,6 +59,8 @@ containerd_config() {
   fi
   local nri=', "io.containerd.nri.v1.nri"'
   [ -z "${CTD_NRI:-}" ] || nri=
+  local spec=
+  [ -z "${CTD_BASE_SPEC:-}" ] || spec="base_runtime_spec = \"$CTD_BASE_SPEC\""
   CG=/usher-test-$$
   {
     cat <<T
@@ -91,7 +93,7 @@ T
   default_runtime_name = "runc"
 [plugins."$runtime".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
-  ${CTD_BASE_SPEC:+base_runtime_spec = "$CTD_BASE_SPEC"}
+  $spec
 [plugins."$runtime".containerd.runtimes.runc.options]
   BinaryName = "$CTD_LAB/runc-here"
 [plugins."$runtime".containerd.runtimes.other]
