@@ -198,11 +198,10 @@ std::vector<std::string> Feed::warnings() const {
   std::vector<std::string> out;
   for (const auto& [id, refused] : refused_) {
     if (out.size() == kToldRefused) {
-      out.push_back(
-          fmt::format("{}{} running containers more are not enrolled as their runtime "
-                      "names them; see usherctl events",
-                      refused_.size() == kMaxRefused ? "at least " : "",
-                      refused_.size() - kToldRefused));
+      out.push_back(fmt::format(
+          "{}{} running containers more are not enrolled as their runtime "
+          "names them; see usherctl events",
+          refused_.size() == kMaxRefused ? "at least " : "", refused_.size() - kToldRefused));
       break;
     }
     out.push_back(fmt::format("{} ({}) runs but is not enrolled as adapter {} names it: {}",

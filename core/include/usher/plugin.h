@@ -282,8 +282,8 @@ typedef struct usher_oci_state {
  *   EAGAIN      not known yet (the runtime does not answer now, its record is not there yet): the
  *               host asks again after a pause, under a new ticket, until the deadline of the gate;
  *               then the container is refused with the last reason.
- *   any other   refused, and not asked again; 0 where no system call failed. Where that call's errno
- *               is EAGAIN and asking again is of no use, say 0. */
+ *   any other   refused, and not asked again; 0 where no system call failed, or where its EAGAIN is
+ *               not worth asking again. */
 typedef struct usher_identified {
   void (*call)(void* context, uint64_t ticket, const usher_identity* identity,
                const usher_error* error); /* [any] */

@@ -6,5 +6,5 @@ int loud_counter = 0;
 
 static const usher_string runtimes[] = {{USHER_LITERAL("loud")}};
 
-ADAPTER("loud", runtimes, probe_here, create_instance, start_nothing, stop_at_once, destroy_instance,
-        NULL)
+ADAPTER("loud", runtimes, probe_here, create_instance, start_nothing, stop_at_once,
+        destroy_instance, NULL)

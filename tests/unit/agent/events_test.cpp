@@ -61,9 +61,9 @@ BOOST_AUTO_TEST_CASE(what_an_adapter_warns_of_is_an_event_and_what_it_chats_is_n
   BOOST_TEST(event->time_ns() != 0);
   const auto text = log_text.str();
   BOOST_TEST(text.find("all is well\",\"adapter\":\"cri-o\"") != std::string::npos, text);
-  BOOST_TEST(text.find("not there\",\"adapter\":\"cri-o\",\"event\":\"adapter\"") !=
-                 std::string::npos,
-             text);
+  BOOST_TEST(
+      text.find("not there\",\"adapter\":\"cri-o\",\"event\":\"adapter\"") != std::string::npos,
+      text);
 }
 
 BOOST_AUTO_TEST_CASE(an_adapter_that_warns_without_end_leaves_room_for_other_events) {
