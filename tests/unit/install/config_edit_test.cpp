@@ -79,6 +79,8 @@ BOOST_AUTO_TEST_CASE(what_is_set_is_taken_back_to_the_byte) {
       "version = 2\nx = '''\n" + kHead + "\n'''\n" + kHead + "\nruntime_type = \"x\"\n",
       "version = 2\nx = [\n[1],\n[2]]\n\n\n",
       "# only a remark\n",
+      "# usher-was:x = 1\n",
+      "version = 2\n# usher-was:x = 1",
   };
   for (const auto& text : texts) {
     const auto edited = set(text, {spec(), nri_on()});
@@ -105,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_line_that_ours_takes_the_place_of_stays_as_a_comment) {
       set("version = 2\n" + kHead + "\n  base_runtime_spec = \"/a\"  # mine\n", {spec()});
   BOOST_TEST(has(edited,
                  "\n# usher-was:  base_runtime_spec = \"/a\"  # mine\n"
-                 "  base_runtime_spec = \"/etc/usher/base.json\" # usher:"));
+                 "  base_runtime_spec = \"/etc/usher/base.json\" # usher-instead:"));
 }
 
 BOOST_AUTO_TEST_CASE(a_table_that_is_made_has_the_keys_that_it_needs) {
