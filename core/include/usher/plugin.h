@@ -119,8 +119,7 @@ typedef struct usher_settings {
 
 /* What is not there because it could not be had, as opposed to there being none of it. */
 #define USHER_UNKNOWN_HANDLER 1u /* runtime_handler: this runtime does not tell it, or not now */
-#define USHER_UNKNOWN_RECORD 2u  /* the runtime's own record of the pod: all of this is from \
-                                    elsewhere, e.g. the container's keys */
+#define USHER_UNKNOWN_RECORD 2u  /* the runtime's own record of the pod, if it keeps one */
 
 /* An empty pod_namespace, pod_name and pod_uid together: a container that is no pod's. Sources are
  * shown to people: the record that the part was read from. A text is at most 64 KiB, labels are at
