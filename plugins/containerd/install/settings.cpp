@@ -68,6 +68,9 @@ InstallOptions InstallOptions::from(const plugin::Settings& settings) {
     o.spec_dir.pop_back();
   }
   o.runtimes = runtimes_of(settings);
+  if (settings.has("kata_handlers")) {
+    o.kata_handlers = settings.list("kata_handlers");
+  }
   return o;
 }
 
