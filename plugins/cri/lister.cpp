@@ -19,15 +19,15 @@ constexpr int kBusyTries = 500;
                         USHER_INVALID);
 }
 
-void take_labels(plugin::Identity& who, const Sandbox& sandbox) {
+void take_labels(plugin::Identity& who, const Sandbox& sandbox, std::string_view source) {
   who.pod_labels = sandbox.labels;
   who.labels_known = sandbox.labels_problem.empty();
-  who.labels_source = who.labels_known ? kSource : "";
+  who.labels_source = who.labels_known ? source : "";
 }
 
 }  // namespace
 
-plugin::Identity identity_of(const Sandbox& sandbox) {
+plugin::Identity identity_of(const Sandbox& sandbox, std::string_view source) {
   plugin::Identity who;
   who.pod_namespace = sandbox.pod_namespace;
   who.pod_name = sandbox.pod_name;
@@ -35,13 +35,13 @@ plugin::Identity identity_of(const Sandbox& sandbox) {
   who.container_id = sandbox.id;
   who.sandbox_id = sandbox.id;
   who.runtime_handler = sandbox.runtime_handler;
-  take_labels(who, sandbox);
+  take_labels(who, sandbox, source);
   who.is_sandbox = true;
-  who.identity_source = kSource;
+  who.identity_source = source;
   return who;
 }
 
-void join(plugin::Identity& who, const Sandbox& sandbox) {
+void join(plugin::Identity& who, const Sandbox& sandbox, std::string_view source) {
   const std::tuple<const char*, std::string*, const std::string*> parts[] = {
       {"namespace", &who.pod_namespace, &sandbox.pod_namespace},
       {"pod", &who.pod_name, &sandbox.pod_name},
@@ -55,18 +55,21 @@ void join(plugin::Identity& who, const Sandbox& sandbox) {
     }
   }
   who.runtime_handler = sandbox.runtime_handler;
-  take_labels(who, sandbox);
-  who.identity_source += who.identity_source.empty() ? kSource : ", " + std::string(kSource);
+  take_labels(who, sandbox, source);
+  who.identity_source += (who.identity_source.empty() ? "" : ", ") + std::string(source);
 }
 
 // Waits in run() until the time is over, the connection is lost or the lister stops.
 struct Lister::Pause {
   Lister& lister;
   std::chrono::milliseconds length;  // 0: until something happens
-  bool await_ready() const { return lister.stopping_ || lister.lost_; }
+  bool await_ready() const {
+    return lister.stopping_ || lister.lost_ || (length.count() == 0 && lister.missed_);
+  }
   void await_suspend(std::coroutine_handle<> who) const {
     lister.waiter_ = who;
-    if (length.count() == 0) {
+    lister.idle_ = length.count() == 0;
+    if (lister.idle_) {
       return;
     }
     auto timer = lister.loop_.timer(length, [&to = lister](auto) {
@@ -78,7 +81,10 @@ struct Lister::Pause {
       lister.timer_ = std::move(*timer);
     }
   }
-  void await_resume() const { lister.timer_.cancel(); }
+  void await_resume() const {
+    lister.idle_ = false;
+    lister.timer_.cancel();
+  }
 };
 
 Lister::Lister(plugin::Host host, Options options)
@@ -96,6 +102,18 @@ Lister::Lister(plugin::Host host, Options options)
 void Lister::start() {
   running_ = true;
   run();
+}
+
+void Lister::missed(const std::string& why) {
+  if (health_ == USHER_HEALTHY) {
+    tell(USHER_DEGRADED, why);
+  }
+  missed_ = true;
+  if (idle_) {
+    if (const auto waiter = std::exchange(waiter_, {})) {
+      waiter.resume();
+    }
+  }
 }
 
 void Lister::stop(std::function<void()> stopped) {
@@ -127,10 +145,14 @@ Detached Lister::run() {
   auto pause = options_.first_pause;
   while (!stopping_) {
     lost_ = false;
+    missed_ = false;
     const auto listed = co_await list();
     if (listed) {
       pause = options_.first_pause;
       co_await Pause{*this, std::chrono::milliseconds(0)};
+      if (missed_) {  // a runtime that misses every other answer is not kept busy with lists
+        co_await Pause{*this, options_.first_pause};
+      }
       continue;
     }
     // A runtime that was there is lost; one that never was may not be installed.
@@ -222,6 +244,7 @@ Task<Result<>> Lister::publish_containers(const std::map<std::string, Sandbox>& 
 
 // A host that has no room now is asked again.
 Task<Result<>> Lister::publish(std::uint32_t kind, plugin::Identity who, int pid) {
+  who.handler_unknown = !options_.tells_handlers && who.runtime_handler.empty();
   const plugin::detail::RawIdentity raw(who);
   usher_event event{};
   event.size = sizeof event;

@@ -3,22 +3,14 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
+#include "cri/texts.hpp"
 
 namespace usher::cri {
-
-using Labels = std::map<std::string, std::string, std::less<>>;
-
-// Limits of one record; beyond them it is an error.
-inline constexpr std::size_t kMaxName = 253;  // Kubernetes' longest kind of name
-inline constexpr std::size_t kMaxId = 128;
-inline constexpr std::size_t kMaxImage = 4096;
-inline constexpr std::size_t kMaxLabelBytes = 128U << 10;  // keys and values of one pod
 
 // A pod's sandbox. Namespace, name and uid are the metadata that the kubelet gave; labels of the
 // same meaning (io.kubernetes.pod.*) are left out of `labels`, whatever they say.

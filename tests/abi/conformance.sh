@@ -24,6 +24,8 @@ expect() {
 }
 
 expect 0 "cri-o.so breaks no rule" "$ctl" adapter check --trust-any-owner "$build/adapters/cri-o.so"
+expect 0 "containerd.so breaks no rule" "$ctl" adapter check --trust-any-owner \
+  "$build/adapters/containerd.so" --set nri.socket="$work/nri.sock" --set cri.socket="$work/cri.sock"
 cc -Wall -shared -fPIC -fvisibility=hidden -I"$source/core/include" -o "$work/files.so" \
   "$source/examples/adapter-c/files.c" || { echo "not ok the example is built"; exit 1; }
 mkdir "$work/files"

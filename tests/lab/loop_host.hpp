@@ -23,8 +23,10 @@ class LoopHost {
     std::string runtime;
     identity::Identity who;
     std::int64_t pid;
+    std::string cgroup_path;
   };
   std::vector<Published> published;
+  std::vector<usher_done> asked;  // what was published with a `done`, in order; a test answers it
   std::vector<std::string> healths;  // "1 reason"
   std::vector<std::string> logged;
   int busy = 0;  // so many publishes are refused with "no room"
@@ -46,7 +48,7 @@ class LoopHost {
  private:
   static LoopHost& of(void* self) { return *static_cast<LoopHost*>(self); }
 
-  static std::int32_t publish(void* self, const usher_event* event, usher_done, usher_error*) {
+  static std::int32_t publish(void* self, const usher_event* event, usher_done done, usher_error*) {
     if (of(self).busy > 0) {
       --of(self).busy;
       return USHER_BUSY;
@@ -59,8 +61,12 @@ class LoopHost {
       }
       who = std::move(*read);
     }
-    of(self).published.push_back(
-        {event->kind, std::string(plugin::view(event->runtime)), std::move(who), event->pid});
+    of(self).published.push_back({event->kind, std::string(plugin::view(event->runtime)),
+                                  std::move(who), event->pid,
+                                  std::string(plugin::view(event->cgroup_path))});
+    if (done.call != nullptr) {
+      of(self).asked.push_back(done);
+    }
     return USHER_OK;
   }
   static void log(void* self, std::uint32_t, usher_string message) {

@@ -1,5 +1,5 @@
-// cri_pods SOCKET pod|list|remove …: makes pods on a CRI server as a kubelet does, for tests, over
-// the adapters' own client.
+// cri_pods SOCKET pod|container|start|list|remove …: makes pods on a CRI server as a kubelet does,
+// for tests, over the adapters' own client.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -25,6 +25,9 @@ struct PodOptions {
   std::string image = "localhost/usher/box:1";
   std::vector<std::string> labels, annotations, containers, command;
   std::size_t label_bytes = 0;
+  std::size_t label_count = 0;
+  std::size_t annotation_bytes = 0;
+  std::string sandbox;
 };
 
 template <class T>
@@ -72,7 +75,8 @@ void add_entries(const std::vector<std::string>& words, Add add) {
   }
 }
 
-void make_pod(Server& server, const PodOptions& options) {
+v1::RunPodSandboxRequest sandbox_request(const PodOptions& options) {
+  constexpr std::size_t kEach = 4000;  // containerd takes no longer labels
   v1::RunPodSandboxRequest request;
   auto& config = *request.mutable_config();
   config.mutable_metadata()->set_name(options.name);
@@ -81,37 +85,59 @@ void make_pod(Server& server, const PodOptions& options) {
   add_entries(options.labels, [&] { return config.add_labels(); });
   add_entries(options.annotations, [&] { return config.add_annotations(); });
   for (std::size_t left = options.label_bytes, i = 0; left != 0; ++i) {
-    constexpr std::size_t kEach = 4000;  // containerd takes no longer ones
     auto* big = config.add_labels();
     big->set_key("big" + std::to_string(i));
     big->set_value(std::string(std::min(left, kEach), 'x'));
     left -= big->value().size();
+  }
+  for (std::size_t i = 0; i < options.label_count; ++i) {
+    auto* one = config.add_labels();
+    one->set_key("labels.example/number-" + std::to_string(i));
+    one->set_value("value-" + std::to_string(i));
+  }
+  if (options.annotation_bytes != 0) {
+    auto* big = config.add_annotations();
+    big->set_key("annotations.example/big");
+    big->set_value(std::string(options.annotation_bytes, 'x'));
   }
   config.mutable_linux()->set_cgroup_parent(options.parent);
   auto* spaces = config.mutable_linux()->mutable_security_context()->mutable_namespace_options();
   spaces->set_network(2);
   spaces->set_pid(1);
   request.set_runtime_handler(options.handler);
+  return request;
+}
+
+v1::ContainerId make_container(Server& server, const PodOptions& options,
+                               const std::string& sandbox, const std::string& name) {
+  const auto config = sandbox_request(options).config();
+  v1::CreateContainerRequest create;
+  create.set_pod_sandbox_id(sandbox);
+  *create.mutable_sandbox_config() = config;
+  auto& container = *create.mutable_config();
+  container.mutable_metadata()->set_name(name);
+  container.mutable_image()->set_image(options.image);
+  for (const auto& word : options.command) {
+    container.add_command(word);
+  }
+  add_entries(options.annotations, [&] { return container.add_annotations(); });
+  *container.mutable_linux()->mutable_security_context()->mutable_namespace_options() =
+      config.linux().security_context().namespace_options();
+  v1::ContainerId id;
+  id.ParseFromString(server.ask("CreateContainer", create));
+  return id;
+}
+
+void make_pod(Server& server, const PodOptions& options) {
   v1::RunPodSandboxResponse made;
-  made.ParseFromString(server.ask("RunPodSandbox", request));
+  made.ParseFromString(server.ask("RunPodSandbox", sandbox_request(options)));
   std::printf("%s", made.pod_sandbox_id().c_str());
+  std::fflush(stdout);
   for (const auto& name : options.containers) {
-    v1::CreateContainerRequest create;
-    create.set_pod_sandbox_id(made.pod_sandbox_id());
-    *create.mutable_sandbox_config() = config;
-    auto& container = *create.mutable_config();
-    container.mutable_metadata()->set_name(name);
-    container.mutable_image()->set_image(options.image);
-    for (const auto& word : options.command) {
-      container.add_command(word);
-    }
-    add_entries(options.annotations, [&] { return container.add_annotations(); });
-    auto* own = container.mutable_linux()->mutable_security_context()->mutable_namespace_options();
-    *own = *spaces;
-    v1::ContainerId id;
-    id.ParseFromString(server.ask("CreateContainer", create));
-    server.ask("StartContainer", id);
+    const auto id = make_container(server, options, made.pod_sandbox_id(), name);
     std::printf(" %s", id.container_id().c_str());
+    std::fflush(stdout);
+    server.ask("StartContainer", id);
   }
   std::printf("\n");
 }
@@ -151,16 +177,24 @@ int main(int argc, char** argv) {
   PodOptions options;
   app.add_option("SOCKET", socket)->required();
   auto* pod = app.add_subcommand("pod", "a pod with its containers; prints their ids");
-  pod->add_option("--namespace", options.pod_namespace);
-  pod->add_option("--name", options.name);
-  pod->add_option("--uid", options.uid);
-  pod->add_option("--label", options.labels, "KEY=VALUE of the pod")->take_all();
-  pod->add_option("--label-bytes", options.label_bytes, "so many bytes of labels more");
-  pod->add_option("--annotation", options.annotations, "KEY=VALUE of pod and containers");
-  pod->add_option("--cgroup-parent", options.parent);
-  pod->add_option("--handler", options.handler);
-  pod->add_option("--container", options.containers, "names");
-  pod->add_option("--command", options.command, "of every container");
+  auto* create = app.add_subcommand("container", "one more in a pod, not started; prints its id");
+  create->add_option("--sandbox", options.sandbox)->required();
+  for (auto* of : {pod, create}) {
+    of->add_option("--namespace", options.pod_namespace);
+    of->add_option("--name", options.name);
+    of->add_option("--uid", options.uid);
+    of->add_option("--label", options.labels, "KEY=VALUE of the pod")->take_all();
+    of->add_option("--label-bytes", options.label_bytes, "so many bytes of labels more");
+    of->add_option("--annotation", options.annotations, "KEY=VALUE of pod and containers");
+    of->add_option("--label-count", options.label_count, "so many labels more");
+    of->add_option("--annotation-bytes", options.annotation_bytes, "one annotation of that length");
+    of->add_option("--cgroup-parent", options.parent);
+    of->add_option("--handler", options.handler);
+    of->add_option("--container", options.containers, "names");
+    of->add_option("--command", options.command, "of every container");
+  }
+  auto* begin = app.add_subcommand("start", "a container that was made");
+  begin->add_option("CONTAINER", id)->required();
   auto* show = app.add_subcommand("list", "what runs, as the adapters' client reads it");
   auto* remove = app.add_subcommand("remove", "a pod with its containers");
   remove->add_option("SANDBOX", id)->required();
@@ -170,6 +204,13 @@ int main(int argc, char** argv) {
     Server server(socket);
     if (pod->parsed()) {
       make_pod(server, options);
+    } else if (create->parsed()) {
+      const auto made = make_container(server, options, options.sandbox, options.containers.at(0));
+      std::printf("%s\n", made.container_id().c_str());
+    } else if (begin->parsed()) {
+      v1::ContainerId container;
+      container.set_container_id(id);
+      server.ask("StartContainer", container);
     } else if (show->parsed()) {
       list(server);
     } else {

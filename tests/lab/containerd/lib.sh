@@ -5,10 +5,12 @@
 #   containerd_start 2.1|1.7|1.6   a server on $CRI; skips the test where it cannot be had
 #   containerd_stop                the server goes, containers stay
 #   containerd_end                 pods, server and shims go; call it in a trap
+#   CTD_NRI=1, CTD_BASE_SPEC=FILE  before the first start: NRI on $NRI, a base spec for the runtime runc
 #   pod NAMESPACE NAME UID [cri_pods' options…]     see cri_pods --help; prints "SANDBOX CONTAINER"
 CTD_LAB=$ROOT/tests/lab/containerd
 CTD=$W/containerd
 CRI=$CTD/cri.sock
+NRI=$CTD/nri.sock
 
 containerd_start() {
   CTD_VERSION=$1
@@ -55,13 +57,17 @@ containerd_config() {
   if [ "$CTD_VERSION" = 2.1 ]; then
     version=3 runtime='io.containerd.cri.v1.runtime' sandbox=
   fi
+  local nri=', "io.containerd.nri.v1.nri"'
+  [ -z "${CTD_NRI:-}" ] || nri=
+  local spec=
+  [ -z "${CTD_BASE_SPEC:-}" ] || spec="base_runtime_spec = \"$CTD_BASE_SPEC\""
   CG=/usher-test-$$
   {
     cat <<T
 version = $version
 root = "$CTD/root"
 state = "$CTD/state"
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing", "io.containerd.nri.v1.nri"]
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing"$nri]
 [grpc]
   address = "$CRI"
 [ttrpc]
@@ -87,12 +93,20 @@ T
   default_runtime_name = "runc"
 [plugins."$runtime".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
+  $spec
 [plugins."$runtime".containerd.runtimes.runc.options]
   BinaryName = "$CTD_LAB/runc-here"
 [plugins."$runtime".containerd.runtimes.other]
   runtime_type = "io.containerd.runc.v2"
 [plugins."$runtime".containerd.runtimes.other.options]
   BinaryName = "$CTD_LAB/runc-here"
+T
+    [ -z "${CTD_NRI:-}" ] || cat <<T
+[plugins."io.containerd.nri.v1.nri"]
+  disable = false
+  socket_path = "$NRI"
+  plugin_path = "$CTD/nri-plugins"
+  plugin_config_path = "$CTD/nri-conf"
 T
   } >"$CTD/config.toml"
 }

@@ -1,0 +1,210 @@
+#include "containerd/feed.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/escape.hpp"
+#include "base/glob.hpp"
+#include "containerd/identify.hpp"
+#include "cri/lister.hpp"
+
+namespace usher::containerd {
+namespace {
+
+using nri::Event;
+
+// What the agent keeps of an adapter; of a pod beyond it CRI is asked.
+constexpr std::size_t kMaxPods = 4096;
+
+plugin::Event event_of(std::uint32_t kind, plugin::Identity who = {}) {
+  return {.kind = kind, .runtime = std::string(kContainerd), .identity = std::move(who)};
+}
+
+// The pid says more than the path: runtimes put a container into a cgroup below the one that they
+// were asked for.
+plugin::Event event_of(std::uint32_t kind, const nri::Pod& pod, const nri::Container& container) {
+  auto event = event_of(kind, identity_of(pod, container));
+  event.pid = container.pid;
+  if (container.pid == 0) {
+    event.cgroup_path = container.cgroup_path;
+  }
+  return event;
+}
+
+template <class T>
+void append(std::vector<T>& to, std::vector<T>& from) {
+  std::move(from.begin(), from.end(), std::back_inserter(to));
+}
+
+}  // namespace
+
+Feed::Feed(plugin::Host host, cri::Loop loop, Options options)
+    : host_(host), options_(std::move(options)), outbox_(host, loop) {}
+
+void Feed::stop() {
+  outbox_.stop();
+}
+
+const nri::Pod* Feed::pod(const std::string& sandbox) const {
+  const auto at = pods_.find(sandbox);
+  return at == pods_.end() ? nullptr : &at->second;
+}
+
+bool Feed::is_kata(const nri::Pod& pod) const {
+  return std::ranges::any_of(options_.kata_handlers, [&](const std::string& glob) {
+    return glob_matches(glob, pod.runtime_handler);
+  });
+}
+
+Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
+  parts_ = {};
+  if (runtime.runtime_name != kContainerd) {
+    return fail("the NRI socket is that of \"" + runtime.runtime_name +
+                "\", not containerd's: other runtimes start a container whatever a plugin "
+                "answers; on CRI-O use the adapter cri-o, or set nri.socket");
+  }
+  auto events = nri::bit(Event::run_pod_sandbox) | nri::bit(Event::remove_pod_sandbox) |
+                nri::bit(Event::start_container) | nri::bit(Event::post_start_container) |
+                nri::bit(Event::remove_container);
+  if (options_.gate == Gate::inject) {
+    events |= nri::bit(Event::create_container);
+  }
+  static_assert(nri::bit(Event::remove_container) <= nri::kOldestEvents);
+  return events;
+}
+
+void Feed::synchronize(nri::Synchronize part) {
+  append(parts_.pods, part.pods);
+  append(parts_.containers, part.containers);
+  if (!part.more) {
+    list();
+  }
+}
+
+void Feed::list() {
+  if (before_list) {
+    before_list();
+  }
+  outbox_.clear();  // of a list before, which this one replaces
+  pods_.clear();
+  gated_.clear();
+  auto whole = std::exchange(parts_, {});
+  outbox_.put(event_of(USHER_EVENT_LISTING));
+  std::map<std::string, nri::Pod, std::less<>> found;
+  for (auto& pod : whole.pods) {
+    found.emplace(pod.id, pod);
+    sandbox(std::move(pod));
+  }
+  for (const auto& container : whole.containers) {
+    const auto pod = found.find(container.sandbox_id);
+    using State = nri::Container::State;
+    if (pod != found.end() &&
+        (container.state == State::running || container.state == State::paused)) {
+      running(pod->second, container);
+    }
+  }
+  outbox_.put(event_of(USHER_EVENT_SYNCED));
+}
+
+void Feed::sandbox(nri::Pod pod) {
+  if (!pod.labels_problem.empty()) {
+    host_.log(USHER_LOG_WARNING, "labels of the pod " + escape(pod.pod_namespace) + "/" +
+                                     escape(pod.pod_name) +
+                                     " are not known: " + pod.labels_problem);
+  }
+  outbox_.put(event_of(USHER_EVENT_SANDBOX_STARTING, cri::identity_of(pod, kNriSource)));
+  if (pods_.size() < kMaxPods) {
+    auto id = pod.id;
+    pods_.insert_or_assign(std::move(id), std::move(pod));
+  }
+}
+
+void Feed::running(const nri::Pod& pod, const nri::Container& container) {
+  if (!is_kata(pod) && (container.pid != 0 || !container.cgroup_path.empty())) {
+    outbox_.put(event_of(USHER_EVENT_CONTAINER_RUNNING, pod, container));
+  }
+}
+
+void Feed::gone(std::uint32_t kind, const nri::Notice& notice) {
+  plugin::Identity who;
+  who.sandbox_id = notice.pod->id;
+  if (kind == USHER_EVENT_CONTAINER_GONE) {
+    who.container_id = notice.container->id;
+    gated_.erase(who.container_id);
+  } else {
+    pods_.erase(who.sandbox_id);
+  }
+  outbox_.put(event_of(kind, std::move(who)));
+}
+
+void Feed::notice(nri::Notice notice, nri::Reply reply) {
+  const bool of_container =
+      notice.event != Event::run_pod_sandbox && notice.event != Event::remove_pod_sandbox;
+  if (!notice.pod || (of_container && !notice.container)) {
+    if (notice.event == Event::start_container) {
+      return reply.fail(nri::Code::invalid_argument, "it names no pod, or no container");
+    }
+    return reply.ok();  // nothing that we asked for
+  }
+  switch (notice.event) {
+    case Event::run_pod_sandbox:
+      sandbox(std::move(*notice.pod));
+      break;
+    case Event::remove_pod_sandbox:
+      gone(USHER_EVENT_SANDBOX_GONE, notice);
+      break;
+    case Event::create_container:
+      if (options_.gate == Gate::inject && !is_kata(*notice.pod)) {
+        return reply.ok(nri::write_adjustment(options_.injected));
+      }
+      break;
+    case Event::start_container:
+      return starting(notice, std::move(reply));
+    case Event::post_start_container:
+      // One that began to start before we were there to let it.
+      if (gated_.erase(notice.container->id) == 0) {
+        running(*notice.pod, *notice.container);
+      }
+      break;
+    case Event::remove_container:
+      gone(USHER_EVENT_CONTAINER_GONE, notice);
+      break;
+    default:
+      break;
+  }
+  reply.ok();
+}
+
+void Feed::starting(const nri::Notice& notice, nri::Reply reply) {
+  const auto& container = *notice.container;
+  if (is_kata(*notice.pod)) {
+    return reply.ok();  // its processes are another kernel's
+  }
+  if (container.sandbox_id != notice.pod->id) {
+    return reply.fail(nri::Code::invalid_argument,
+                      "container " + escape(container.id) + " is of another sandbox than its pod");
+  }
+  if (container.pid == 0 && container.cgroup_path.empty()) {
+    return reply.fail(nri::Code::failed_precondition,
+                      "neither a process nor a cgroup of container " + escape(container.id) +
+                          " is known: it cannot be covered by policy");
+  }
+  gate(host_, event_of(USHER_EVENT_CONTAINER_STARTING, *notice.pod, container), std::move(reply));
+}
+
+plugin::Flow Feed::gate(plugin::Host host, plugin::Event event, nri::Reply reply) {
+  const auto id = event.identity.container_id;
+  try {
+    auto publication = host.publish(std::move(event));
+    co_await publication;
+    if (reply.wanted()) {
+      gated_.insert(id);
+      reply.ok();
+    }
+  } catch (const plugin::Failure& failure) {
+    reply.fail(nri::Code::failed_precondition, std::string("usher: ") + failure.what());
+  }
+}
+
+}  // namespace usher::containerd

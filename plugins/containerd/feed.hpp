@@ -1,0 +1,58 @@
+// What NRI's events mean to the agent: sandboxes, containers that run, and the gate at a
+// container's start.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "containerd/nri/answers.hpp"
+#include "containerd/nri/client.hpp"
+#include "containerd/outbox.hpp"
+#include "containerd/settings.hpp"
+#include "usher/plugin.hpp"
+
+namespace usher::containerd {
+
+// [main]
+class Feed : public nri::Service {
+ public:
+  struct Options {
+    Gate gate = Gate::closed;
+    nri::Hooks injected;                     // what CreateContainer adds, with Gate::inject
+    std::vector<std::string> kata_handlers;  // globs; their containers run in another kernel
+  };
+  Feed(plugin::Host host, cri::Loop loop, Options options);
+
+  Result<std::int32_t> configure(const nri::Configure& runtime) override;
+  void synchronize(nri::Synchronize part) override;
+  void notice(nri::Notice notice, nri::Reply reply) override;
+
+  // What NRI told of it, as long as it is there; null where it told nothing.
+  const nri::Pod* pod(const std::string& sandbox) const;
+  // Called before each list is told.
+  std::function<void()> before_list;
+  void stop();
+
+ private:
+  void list();
+  void sandbox(nri::Pod pod);
+  void running(const nri::Pod& pod, const nri::Container& container);
+  void gone(std::uint32_t kind, const nri::Notice& notice);
+  void starting(const nri::Notice& notice, nri::Reply reply);
+  plugin::Flow gate(plugin::Host host, plugin::Event event, nri::Reply reply);
+  bool is_kata(const nri::Pod& pod) const;
+
+  plugin::Host host_;
+  Options options_;
+  Outbox outbox_;
+  nri::Synchronize parts_;                             // of a list that is not whole yet
+  std::map<std::string, nri::Pod, std::less<>> pods_;  // by sandbox id
+  std::set<std::string, std::less<>> gated_;  // let start, and not started yet as far as we know
+};
+
+}  // namespace usher::containerd

@@ -1,0 +1,84 @@
+#include "containerd/link.hpp"
+
+#include <utility>
+
+#include "containerd/identify.hpp"
+
+namespace usher::containerd {
+namespace {
+
+cri::Loop loop_of(const plugin::Host& host) {
+  return {&plugin::detail::loop_of(host), host.context()};
+}
+
+}  // namespace
+
+Link::Link(plugin::Host host, const Options& options)
+    : host_(host),
+      standing_(host, options.gate),
+      feed_(host, loop_of(host), {options.gate, options.injected, options.kata_handlers}),
+      records_(host, loop_of(host), options,
+               [this](std::uint32_t health, const std::string& sentence) {
+                 standing_.cri(health, sentence);
+               }),
+      client_(loop_of(host), client_options(options), feed_) {
+  feed_.before_list = [this] {
+    records_.end_listing();
+    standing_.cri(0, {});
+  };
+}
+
+nri::Client::Options Link::client_options(const Options& options) {
+  nri::Client::Options to;
+  to.socket = options.nri_socket;
+  to.name = options.nri_name;
+  to.index = options.nri_index;
+  to.told = [this](auto state, const std::string& sentence) { told(state, sentence); };
+  to.log = [host = host_](std::uint32_t level, const std::string& line) { host.log(level, line); };
+  return to;
+}
+
+void Link::told(nri::Client::State state, const std::string& sentence) {
+  standing_.nri(state, sentence);
+  misses_ = state == nri::Client::State::registered ? 0 : misses_ + 1;
+  if (misses_ > 0 && (state != nri::Client::State::lost || misses_ >= kPatience)) {
+    records_.begin_listing();
+  }
+}
+
+void Link::start() {
+  client_.start();
+}
+
+void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
+  auto who = containerd::identify(state);
+  if (who.is_sandbox) {
+    return answer.is(who);  // containerd has no record of a sandbox that it is just making
+  }
+  if (const auto* pod = feed_.pod(who.sandbox_id); pod != nullptr) {
+    cri::join(who, *pod, kNriSource);
+    return answer.is(who);
+  }
+  records_.answer(host_, std::move(who), std::move(answer));
+}
+
+void Link::stop(plugin::Done stopped) {
+  stopped_ = std::make_unique<plugin::Done>(std::move(stopped));
+  running_ = 2;
+  const auto ended = [this] {
+    --running_;
+    end_if_stopped();
+  };
+  feed_.stop();
+  client_.stop(ended);
+  records_.stop(ended);
+}
+
+void Link::end_if_stopped() {
+  if (running_ == 0 && stopped_ != nullptr) {
+    const auto stopped = std::move(stopped_);
+    stopped->ok();
+  }
+}
+
+}  // namespace usher::containerd

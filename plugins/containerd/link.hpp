@@ -1,0 +1,43 @@
+// The link to containerd while the agent runs: NRI where it is, CRI where it is not.
+#pragma once
+
+#include "containerd/feed.hpp"
+#include "containerd/nri/client.hpp"
+#include "containerd/records.hpp"
+#include "containerd/settings.hpp"
+#include "containerd/standing.hpp"
+#include "usher/plugin.hpp"
+
+namespace usher::containerd {
+
+// [main]
+class Link {
+ public:
+  // So many tries after NRI was lost CRI is listed instead: a containerd that starts anew is back
+  // before.
+  static constexpr int kPatience = 6;
+
+  Link(plugin::Host host, const Options& options);
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  void start();
+  void identify(const plugin::OciState& state, plugin::Answer answer);
+  void stop(plugin::Done stopped);
+
+ private:
+  nri::Client::Options client_options(const Options& options);
+  void told(nri::Client::State state, const std::string& sentence);
+  void end_if_stopped();
+
+  plugin::Host host_;
+  Standing standing_;
+  Feed feed_;
+  Records records_;
+  nri::Client client_;
+  int misses_ = 0;
+  int running_ = 0;  // parts that have not stopped
+  std::unique_ptr<plugin::Done> stopped_;
+};
+
+}  // namespace usher::containerd

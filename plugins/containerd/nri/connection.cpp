@@ -1,0 +1,337 @@
+#include "containerd/nri/connection.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "base/escape.hpp"
+
+namespace usher::nri {
+namespace {
+
+constexpr std::size_t kReadSize = 64U << 10;
+constexpr int kReadsInARow = 512;
+
+Result<Fd> connected(const std::string& socket) {
+  const std::string what = "cannot connect to the NRI socket " + escape(socket);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket.size() >= sizeof address.sun_path) {
+    return fail(what + ": the path is too long", ENAMETOOLONG);
+  }
+  std::memcpy(address.sun_path, socket.data(), socket.size());
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd ||
+      ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return fail_system(what);
+  }
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    return fail_system(what);
+  }
+  if (peer.uid != 0) {
+    return fail(what + ": who listens there has uid " + std::to_string(peer.uid) +
+                    "; a runtime's word is only taken from root",
+                EPERM);
+  }
+  return fd;
+}
+
+}  // namespace
+
+// One call of ours, in the frame of the coroutine that waits for it.
+struct Connection::Call {
+  bool done = false;
+  Result<std::string> result;
+  cri::Registration timer;
+  std::coroutine_handle<> waiter;
+
+  bool await_ready() const { return done; }
+  void await_suspend(std::coroutine_handle<> who) { waiter = who; }
+  void await_resume() {}
+
+  void finish(Connection& connection, Result<std::string> with) {
+    done = true;
+    result = std::move(with);
+    timer.cancel();
+    if (waiter) {
+      connection.ready_.push_back(waiter);
+      connection.settle_soon();
+    }
+  }
+};
+
+void Reply::ok(std::string_view payload) {
+  give(payload.empty() ? std::string() : write_response(payload));
+}
+
+void Reply::fail(Code code, const std::string& why) {
+  if (!connection_.expired()) {
+    give(write_status({code, why}));
+  }
+}
+
+bool Reply::wanted() const {
+  const auto connection = connection_.lock();
+  return connection != nullptr && connection->pending_.contains(stream_);
+}
+
+void Reply::give(const std::string& data) {
+  if (const auto connection = std::exchange(connection_, {}).lock()) {
+    connection->answer(stream_, data);
+  }
+}
+
+Result<std::shared_ptr<Connection>> Connection::open(cri::Loop loop, const std::string& socket,
+                                                     Handlers handlers) {
+  auto fd = connected(socket);
+  if (!fd) {
+    return std::unexpected(std::move(fd.error()));
+  }
+  const std::shared_ptr<Connection> made(new Connection(loop, std::move(*fd), std::move(handlers)));
+  if (auto watching = made->watch(); !watching) {
+    return std::unexpected(std::move(watching.error()));
+  }
+  return made;
+}
+
+Result<> Connection::watch() {
+  auto watching = loop_.watch(fd_.get(), USHER_READABLE, [self = weak_from_this()](std::uint32_t) {
+    if (const auto connection = self.lock()) {
+      connection->receive();
+    }
+  });
+  if (!watching) {
+    return std::unexpected(std::move(watching.error()));
+  }
+  readable_ = std::move(*watching);
+  return {};
+}
+
+cri::Task<Result<std::string>> Connection::call(std::string method, std::string payload,
+                                                std::chrono::milliseconds deadline) {
+  const auto self = shared_from_this();
+  if (!is_open()) {
+    co_return fail("the NRI connection is closed", ECONNRESET);
+  }
+  Call call;
+  const auto stream = last_call_ == 0 ? 1 : last_call_ + 2;
+  last_call_ = stream;
+  auto timer = loop_.timer(deadline, [this, stream, &call, method, deadline](auto) {
+    calls_.erase(stream);
+    call.finish(*this, fail("the runtime did not answer " + method + " within " +
+                                std::to_string(deadline.count()) + " ms",
+                            ETIMEDOUT));
+  });
+  if (!timer) {
+    co_return std::unexpected(std::move(timer.error()));
+  }
+  call.timer = std::move(*timer);
+  calls_.emplace(stream, &call);
+  const Request request{std::string(kRuntimeService), std::move(method), std::move(payload),
+                        deadline};
+  send(kRuntimeConnection, {stream, kRequest, 0, write_request(request)});
+  co_await call;
+  co_return std::move(call.result);
+}
+
+// Reads what is there before it serves any of it: a runtime that has closed waits for no answer.
+void Connection::receive() {
+  const auto self = shared_from_this();
+  std::array<char, kReadSize> buffer;  // NOLINT: filled by recv
+  for (int i = 0; i < kReadsInARow && is_open(); ++i) {
+    const ssize_t n = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0 && errno == EAGAIN) {
+      break;
+    }
+    if (n <= 0) {
+      drop(n == 0 ? Error{"the runtime closed the NRI connection", ECONNRESET}
+                  : system_error("the NRI connection failed"));
+      break;
+    }
+    if (auto taken = take({buffer.data(), static_cast<std::size_t>(n)}); !taken) {
+      drop(std::move(taken.error()));
+      break;
+    }
+  }
+  for (auto& frame : std::exchange(responses_, {})) {
+    dispatch(std::move(frame));
+  }
+  for (auto& frame : std::exchange(requests_, {})) {
+    serve(std::move(frame));
+  }
+  settle();
+}
+
+Result<> Connection::take(std::string_view bytes) {
+  return mux_.feed(bytes, [this](std::uint32_t connection, std::string_view part) -> Result<> {
+    switch (connection) {
+      case kPluginConnection:
+        return asked_.feed(part, requests_);
+      case kRuntimeConnection:
+        return answered_.feed(part, responses_);
+      default:
+        return {};
+    }
+  });
+}
+
+void Connection::dispatch(Frame frame) {
+  const auto call = calls_.find(frame.stream);
+  if (frame.type != kResponse || call == calls_.end()) {
+    return;  // too late, or nobody's
+  }
+  Call& waiting = *call->second;
+  calls_.erase(call);
+  waiting.finish(*this, read_response(frame.data));
+}
+
+void Connection::serve(Frame frame) {
+  if (!is_open() || frame.type != kRequest) {
+    return;
+  }
+  const auto stream = frame.stream;
+  const auto refuse = [&](Code code, const std::string& why) {
+    send(kPluginConnection, {stream, kResponse, 0, write_status({code, why})});
+  };
+  if (stream % 2 == 0 || stream <= last_request_) {
+    return refuse(Code::invalid_argument,
+                  "stream " + std::to_string(stream) + " is even, or not above the one before");
+  }
+  last_request_ = stream;
+  auto request = read_request(frame.data);
+  if (!request) {
+    return refuse(Code::invalid_argument, request.error().message);
+  }
+  if (request->service != kPluginService) {
+    return refuse(Code::unimplemented, "service " + escape(request->service));
+  }
+  if (pending_.size() >= kMaxPending) {
+    return refuse(Code::unavailable, "too many requests wait for an answer");
+  }
+  auto deadline = loop_.timer(
+      answer_within_, [self = weak_from_this(), stream, method = request->method](auto) {
+        const auto connection = self.lock();
+        if (connection != nullptr && connection->pending_.contains(stream)) {
+          connection->answer(
+              stream, write_status({Code::deadline_exceeded, "usher did not decide in time"}));
+          connection->handlers_.late(method);
+        }
+      });
+  if (!deadline) {
+    return refuse(Code::unavailable, deadline.error().message);
+  }
+  pending_.emplace(stream, std::move(*deadline));
+  handlers_.serve(std::move(*request), Reply(weak_from_this(), stream));
+}
+
+void Connection::answer(std::uint32_t stream, const std::string& data) {
+  if (pending_.erase(stream) != 0) {
+    send(kPluginConnection, {stream, kResponse, 0, data});
+  }
+}
+
+void Connection::send(std::uint32_t connection, const Frame& frame) {
+  if (!is_open()) {
+    return;
+  }
+  for (auto& part : mux_frames(connection, ttrpc_message(frame))) {
+    unsent_.push_back(std::move(part));
+  }
+  if (unsent_.size() > kMaxQueuedFrames) {
+    return drop({"the runtime does not read what we answer", ENOBUFS});
+  }
+  flush();
+}
+
+void Connection::flush() {
+  while (is_open() && !unsent_.empty()) {
+    const std::string_view left = std::string_view(unsent_.front()).substr(sent_);
+    const ssize_t n = ::send(fd_.get(), left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0 && errno != EAGAIN) {
+      return drop(system_error("the NRI connection failed"));
+    }
+    if (n < 0) {
+      if (!writable_) {
+        auto watching =
+            loop_.watch(fd_.get(), USHER_WRITABLE, [self = weak_from_this()](std::uint32_t) {
+              if (const auto connection = self.lock()) {
+                connection->flush();
+              }
+            });
+        if (!watching) {
+          return drop(std::move(watching.error()));
+        }
+        writable_ = std::move(*watching);
+      }
+      return;
+    }
+    sent_ += static_cast<std::size_t>(n);
+    if (sent_ == unsent_.front().size()) {
+      unsent_.pop_front();
+      sent_ = 0;
+    }
+  }
+  writable_.cancel();
+}
+
+void Connection::drop(Error why) {
+  readable_.cancel();
+  writable_.cancel();
+  pending_.clear();
+  requests_.clear();
+  unsent_.clear();
+  fd_.reset();
+  for (const auto& [stream, call] : std::exchange(calls_, {})) {
+    call->finish(*this, fail(why.message, why.code));
+  }
+  if (handlers_.lost) {
+    loss_ = std::make_unique<Error>(std::move(why));
+    settle_soon();
+  }
+}
+
+// Coroutines go on, and the loss is told, from the loop: never from within another call.
+void Connection::settle_soon() {
+  if (settling_) {
+    return;
+  }
+  auto soon = loop_.timer(std::chrono::milliseconds(0), [self = weak_from_this()](std::uint32_t) {
+    if (const auto connection = self.lock()) {
+      connection->settle();
+    }
+  });
+  if (soon) {
+    settling_ = std::move(*soon);
+  }
+}
+
+void Connection::settle() {
+  const auto self = shared_from_this();
+  settling_ = {};
+  for (const auto waiter : std::exchange(ready_, {})) {
+    waiter.resume();
+  }
+  if (const auto loss = std::move(loss_); loss != nullptr && handlers_.lost) {
+    std::exchange(handlers_.lost, {})(*loss);
+  }
+}
+
+void Connection::close() {
+  handlers_.lost = {};
+  if (is_open()) {
+    drop({"the adapter is stopping", ECANCELED});
+  }
+}
+
+}  // namespace usher::nri

@@ -1,0 +1,65 @@
+#include "containerd/nri/socket_watch.hpp"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace usher::nri {
+
+SocketWatch::SocketWatch(cri::Loop loop, std::string socket, std::function<void()> made)
+    : loop_(loop),
+      directory_(std::filesystem::path(socket).parent_path()),
+      name_(std::filesystem::path(socket).filename()),
+      made_(std::move(made)) {}
+
+void SocketWatch::look() {
+  if (inotify_) {
+    return;
+  }
+  Fd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!inotify || ::inotify_add_watch(
+                      inotify.get(), directory_.c_str(),
+                      IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0) {
+    return;
+  }
+  auto watching = loop_.watch(inotify.get(), USHER_READABLE, [this](std::uint32_t) { read(); });
+  if (watching) {
+    readable_ = std::move(*watching);
+    inotify_ = std::move(inotify);
+  }
+}
+
+void SocketWatch::stop() {
+  readable_.cancel();
+  inotify_.reset();
+}
+
+void SocketWatch::read() {
+  bool made = false;
+  bool ended = false;
+  alignas(inotify_event) std::array<char, 8192> buffer;  // NOLINT: filled by read
+  for (ssize_t n = 0; (n = ::read(inotify_.get(), buffer.data(), buffer.size())) > 0;) {
+    for (ssize_t at = 0; at < n;) {
+      inotify_event event;  // NOLINT: copied
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      const char* name = buffer.data() + at + sizeof event;
+      made = made || (event.mask & IN_Q_OVERFLOW) != 0 ||
+             ((event.mask & (IN_CREATE | IN_MOVED_TO)) != 0 && event.len > 0 && name_ == name);
+      ended = ended || (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0;
+      at += static_cast<ssize_t>(sizeof event + event.len);
+    }
+  }
+  if (ended) {
+    stop();
+    look();  // another one may be in its place
+  }
+  if (made) {
+    made_();
+  }
+}
+
+}  // namespace usher::nri

@@ -1,0 +1,71 @@
+// How the adapter stands: what NRI and CRI said last, as one health value and sentence.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "containerd/nri/client.hpp"
+#include "containerd/settings.hpp"
+#include "usher/plugin.hpp"
+
+namespace usher::containerd {
+
+class Standing {
+ public:
+  Standing(plugin::Host host, Gate gate) : host_(host), gate_(gate) {}
+
+  void nri(nri::Client::State state, std::string sentence) {
+    state_ = state;
+    nri_ = std::move(sentence);
+    tell();
+  }
+  // While CRI is listed: how that goes. 0: it is not.
+  void cri(std::uint32_t health, std::string sentence) {
+    cri_health_ = health;
+    cri_ = std::move(sentence);
+    tell();
+  }
+
+ private:
+  void tell() {
+    auto [health, sentence] = standing();
+    if (health != told_ || sentence != sentence_) {
+      told_ = health;
+      sentence_ = sentence;
+      host_.set_health(health, sentence);
+    }
+  }
+  std::pair<std::uint32_t, std::string> standing() const {
+    if (state_ == nri::Client::State::registered) {
+      return {USHER_HEALTHY, nri_};
+    }
+    if (gate_ != Gate::closed) {
+      return {USHER_UNHEALTHY,
+              "containers start without asking the agent, as this mode's gate is "
+              "NRI: " +
+                  nri_};
+    }
+    if (state_ == nri::Client::State::refused) {
+      return {USHER_DEGRADED, nri_};
+    }
+    if (cri_health_ == USHER_HEALTHY) {
+      return {USHER_HEALTHY, cri_ + "; without NRI: " + nri_};
+    }
+    const bool lost = state_ == nri::Client::State::lost || cri_health_ == USHER_UNHEALTHY;
+    return {lost ? USHER_UNHEALTHY : USHER_DEGRADED,
+            nri_ + (cri_.empty() ? "" : "; " + cri_) +
+                "; identities come from the containers' keys alone, pods' labels are not known"};
+  }
+
+  plugin::Host host_;
+  Gate gate_;
+  nri::Client::State state_ = nri::Client::State::absent;
+  std::string nri_;
+  std::uint32_t cri_health_ = 0;
+  std::string cri_;
+  std::uint32_t told_ = 0;
+  std::string sentence_;
+};
+
+}  // namespace usher::containerd

@@ -1,0 +1,291 @@
+// What the adapter makes of a runtime's events, and when it answers them.
+#include <boost/test/unit_test.hpp>
+
+#include "containerd/nri/answers.hpp"
+#include "link_fixture.hpp"
+
+namespace usher::containerd::test {
+
+using nri::bit;
+using nri::Event;
+
+BOOST_FIXTURE_TEST_SUITE(containerd_link, LinkFixture)
+
+BOOST_AUTO_TEST_CASE(a_pod_is_told_with_its_labels_and_the_runtime_does_not_wait) {
+  serve();
+  start();
+  registered();
+  BOOST_TEST(ask("StateChange", event(1, pod("s1", "other"))).has_value());
+  BOOST_REQUIRE(!host.published.empty());
+  const auto& told = host.published.back();
+  BOOST_TEST(told.kind == unsigned{USHER_EVENT_SANDBOX_STARTING});
+  BOOST_TEST(told.runtime == "containerd");
+  BOOST_TEST(told.who.sandbox_id == "s1");
+  BOOST_TEST(told.who.pod_namespace == "payments");
+  BOOST_TEST(told.who.runtime_handler == "other");
+  BOOST_TEST(told.who.labels_known);
+  BOOST_TEST(told.who.pod_labels.at("app") == "api");
+  BOOST_TEST(told.who.is_sandbox);
+  BOOST_TEST(ask("StateChange", event(3, pod())).has_value());
+  BOOST_TEST(host.published.back().kind == unsigned{USHER_EVENT_SANDBOX_GONE});
+}
+
+BOOST_AUTO_TEST_CASE(a_start_is_answered_when_the_agent_has_enrolled_and_not_before) {
+  serve();
+  start();
+  registered();
+  const auto stream = runtime->ask("StateChange", event(6, pod(), container()).SerializeAsString());
+  run_until([&] { return count(USHER_EVENT_CONTAINER_STARTING) == 1; });
+  BOOST_TEST(!runtime->answer(stream).has_value());
+  const auto& told = host.published.back();
+  BOOST_TEST(told.pid == 4242);
+  BOOST_TEST(told.cgroup_path == "");
+  BOOST_TEST(told.who.container_id == "c1");
+  BOOST_TEST(told.who.container_name == "main");
+  BOOST_TEST(!told.who.is_sandbox);
+  BOOST_TEST(told.who.pod_labels.at("app") == "api");
+  agent_answers(USHER_OK);
+  const auto answer = answered(stream);
+  BOOST_REQUIRE(answer.has_value());
+  BOOST_TEST(*answer == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_start_that_the_agent_refuses_is_an_error_with_its_words) {
+  serve();
+  start();
+  registered();
+  const auto stream = runtime->ask("StateChange", event(6, pod(), container()).SerializeAsString());
+  run_until([&] { return count(USHER_EVENT_CONTAINER_STARTING) == 1; });
+  agent_answers(USHER_FAILED, "no room for it");
+  const auto answer = answered(stream);
+  BOOST_REQUIRE(!answer.has_value());
+  BOOST_TEST(answer.error().message.find("no room for it") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_start_that_the_agent_does_not_decide_is_refused_in_time) {
+  serve();
+  start();
+  connect();
+  BOOST_REQUIRE(configure("containerd", 60).has_value());
+  const auto answer = ask("StateChange", event(6, pod(), container()));
+  BOOST_REQUIRE(!answer.has_value());
+  BOOST_TEST(answer.error().message.find("status 4") != std::string::npos);
+  agent_answers(USHER_OK);  // too late for this start
+  BOOST_TEST(ask("StateChange", event(7, pod(), container("c1", 3))).has_value());
+  BOOST_TEST(count(USHER_EVENT_CONTAINER_RUNNING) == 1U);  // it was never let start
+}
+
+BOOST_AUTO_TEST_CASE(a_container_without_process_and_cgroup_may_not_start) {
+  serve();
+  start();
+  registered();
+  auto bare = container();
+  bare.clear_pid();
+  BOOST_TEST(!ask("StateChange", event(6, pod(), bare)).has_value());
+  bare.mutable_linux()->set_cgroups_path("/kubepods/podu1/c1");
+  const auto stream = runtime->ask("StateChange", event(6, pod(), bare).SerializeAsString());
+  run_until([&] { return count(USHER_EVENT_CONTAINER_STARTING) == 1; });
+  BOOST_TEST(host.published.back().cgroup_path == "/kubepods/podu1/c1");
+  agent_answers(USHER_OK);
+  BOOST_TEST(answered(stream).has_value());
+  auto other = container();
+  other.set_pod_sandbox_id("s2");
+  BOOST_TEST(!ask("StateChange", event(6, pod(), other)).has_value());
+  BOOST_TEST(!ask("StateChange", event(6, pod())).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(one_that_started_before_we_were_asked_is_told_as_running) {
+  serve();
+  start();
+  registered();
+  BOOST_TEST(ask("StateChange", event(7, pod(), container("c1", 3))).has_value());
+  BOOST_TEST(count(USHER_EVENT_CONTAINER_RUNNING) == 1U);
+  const auto stream =
+      runtime->ask("StateChange", event(6, pod(), container("c2")).SerializeAsString());
+  run_until([&] { return count(USHER_EVENT_CONTAINER_STARTING) == 1; });
+  agent_answers(USHER_OK);
+  BOOST_TEST(answered(stream).has_value());
+  BOOST_TEST(ask("StateChange", event(7, pod(), container("c2", 3))).has_value());
+  BOOST_TEST(count(USHER_EVENT_CONTAINER_RUNNING) == 1U);  // its gate said all
+  BOOST_TEST(ask("StateChange", event(11, pod(), container("c2", 4))).has_value());
+  BOOST_TEST(host.published.back().kind == unsigned{USHER_EVENT_CONTAINER_GONE});
+}
+
+BOOST_AUTO_TEST_CASE(a_list_in_parts_is_told_as_one) {
+  serve();
+  start();
+  connect();
+  BOOST_REQUIRE(configure().has_value());
+  v1::SynchronizeRequest first;
+  *first.add_pods() = pod();
+  first.set_more(true);
+  BOOST_REQUIRE(ask("Synchronize", first).has_value());
+  BOOST_TEST(host.published.empty());
+  BOOST_TEST(!healthy());
+  v1::SynchronizeRequest last;
+  *last.add_pods() = pod("s2");
+  *last.add_containers() = container("made", 1);
+  *last.add_containers() = container("runs", 3);
+  *last.add_containers() = container("paused", 2);
+  *last.add_containers() = container("over", 4);
+  auto stray = container("stray", 3);
+  stray.set_pod_sandbox_id("s9");
+  *last.add_containers() = stray;
+  BOOST_REQUIRE(ask("Synchronize", last).has_value());
+  const std::vector<std::uint32_t> expected = {
+      USHER_EVENT_LISTING,           USHER_EVENT_SANDBOX_STARTING,  USHER_EVENT_SANDBOX_STARTING,
+      USHER_EVENT_CONTAINER_RUNNING, USHER_EVENT_CONTAINER_RUNNING, USHER_EVENT_SYNCED};
+  BOOST_TEST(kinds() == expected, boost::test_tools::per_element());
+  BOOST_TEST(host.published[3].who.container_id == "runs");
+  BOOST_TEST(healthy());
+}
+
+BOOST_AUTO_TEST_CASE(a_list_that_was_cut_off_leaves_nothing_behind) {
+  serve();
+  start();
+  connect();
+  BOOST_REQUIRE(configure().has_value());
+  v1::SynchronizeRequest first;
+  *first.add_pods() = pod("old");
+  first.set_more(true);
+  BOOST_REQUIRE(ask("Synchronize", first).has_value());
+  runtime->hang_up();
+  registered();
+  BOOST_TEST(count(USHER_EVENT_SANDBOX_STARTING) == 0U);
+  BOOST_TEST(count(USHER_EVENT_SYNCED) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_agent_has_no_room_for_comes_later_in_its_order) {
+  serve();
+  start();
+  host.busy = 3;
+  v1::SynchronizeRequest list;
+  *list.add_pods() = pod();
+  registered(list);
+  run_until([&] { return count(USHER_EVENT_SYNCED) == 1; });
+  const std::vector<std::uint32_t> expected = {USHER_EVENT_LISTING, USHER_EVENT_SANDBOX_STARTING,
+                                               USHER_EVENT_SYNCED};
+  BOOST_TEST(kinds() == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_long_list_leaves_room_for_a_start) {
+  serve();
+  start();
+  v1::SynchronizeRequest list;
+  for (int i = 0; i < 1500; ++i) {
+    *list.add_pods() = pod("s" + std::to_string(i));
+  }
+  registered(list);
+  BOOST_TEST(host.published.size() == Outbox::kMaxOpen);
+  runtime->ask("StateChange", event(6, pod(), container()).SerializeAsString());
+  run_until([&] { return count(USHER_EVENT_CONTAINER_STARTING) == 1; });
+  agent_answers(USHER_OK);
+}
+
+BOOST_AUTO_TEST_CASE(the_mask_is_explicit_and_old_enough_for_every_runtime) {
+  for (const std::string mode : {"closed", "nri", "inject"}) {
+    serve();
+    start({{"mode", mode}});
+    connect();
+    const auto answer = configure();
+    BOOST_REQUIRE(answer.has_value());
+    v1::ConfigureResponse configured;
+    BOOST_REQUIRE(configured.ParseFromString(*answer));
+    BOOST_TEST(configured.events() > 0);
+    BOOST_TEST(configured.events() <= nri::kOldestEvents);
+    BOOST_TEST(((configured.events() & bit(Event::start_container)) != 0));
+    BOOST_TEST(((configured.events() & bit(Event::create_container)) != 0) == (mode == "inject"));
+    stop();
+    runtime.reset();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(inject_adds_the_hook_but_never_to_kata) {
+  serve();
+  start({{"mode", std::string("inject")}, {"hook_dir", std::string("/opt/x")}});
+  registered();
+  v1::PodAndContainer create;
+  *create.mutable_pod() = pod();
+  *create.mutable_container() = container();
+  const auto answer = ask("CreateContainer", create);
+  BOOST_REQUIRE(answer.has_value());
+  v1::CreateContainerResponse adjusted;
+  BOOST_REQUIRE(adjusted.ParseFromString(*answer));
+  const auto& hooks = adjusted.adjust().hooks();
+  BOOST_REQUIRE(hooks.create_runtime_size() == 1);
+  BOOST_REQUIRE(hooks.poststop_size() == 1);
+  BOOST_TEST(hooks.create_runtime(0).path() == "/opt/x/usher-hook-" USHER_VERSION);
+  const auto& args = hooks.create_runtime(0).args();
+  BOOST_TEST(args[1] == "createRuntime");
+  BOOST_TEST(args[3] == "containerd");
+  BOOST_TEST(hooks.create_runtime(0).env_size() == 1);
+  BOOST_TEST(hooks.create_runtime(0).timeout().value() > 5);
+  *create.mutable_pod() = pod("s1", "kata-qemu");
+  BOOST_TEST(ask("CreateContainer", create).value() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_kata_container_is_another_kernels) {
+  serve();
+  start();
+  v1::SynchronizeRequest list;
+  *list.add_pods() = pod("s1", "kata");
+  *list.add_containers() = container("c0", 3);
+  registered(list);
+  BOOST_TEST(ask("StateChange", event(6, pod("s1", "kata"), container())).has_value());
+  BOOST_TEST(count(USHER_EVENT_CONTAINER_STARTING) == 0U);
+  BOOST_TEST(count(USHER_EVENT_CONTAINER_RUNNING) == 0U);
+  BOOST_TEST(count(USHER_EVENT_SANDBOX_STARTING) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(on_cri_os_socket_no_mode_is_taken) {
+  for (const std::string mode : {"closed", "nri"}) {
+    host.healths.clear();
+    serve();
+    start({{"mode", mode}});
+    connect();
+    const auto answer = configure("cri-o");
+    BOOST_REQUIRE(!answer.has_value());
+    BOOST_TEST(answer.error().message.find("use the adapter cri-o") != std::string::npos);
+    runtime->hang_up();
+    run_until([&] {
+      return !host.healths.empty() &&
+             host.healths.back().find("not containerd's") != std::string::npos;
+    });
+    BOOST_TEST(host.healths.back().starts_with(mode == "nri" ? "3 " : "2 "));
+    stop();
+    runtime.reset();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(without_nri_the_gate_of_nri_is_unhealthy_and_says_why) {
+  start({{"mode", std::string("nri")}});
+  run_until([&] { return !host.healths.empty(); });
+  BOOST_TEST(host.healths.back().starts_with("3 containers start without asking the agent"));
+  BOOST_TEST(host.healths.back().find("nri.sock") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_runtime_that_went_is_lost_until_it_has_registered_us_again) {
+  serve();
+  start();
+  registered();
+  BOOST_TEST(healthy());
+  runtime->hang_up();
+  run_until([&] { return !healthy(); });
+  registered();
+  BOOST_TEST(healthy());
+  BOOST_TEST(count(USHER_EVENT_SYNCED) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(it_stops_while_a_start_waits) {
+  serve();
+  start();
+  registered();
+  runtime->ask("StateChange", event(6, pod(), container()).SerializeAsString());
+  run_until([&] { return count(USHER_EVENT_CONTAINER_STARTING) == 1; });
+  agent_answers(USHER_FAILED, "the agent is stopping");
+  stop();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace usher::containerd::test
