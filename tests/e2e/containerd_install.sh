@@ -30,7 +30,7 @@ calls() { grep -c "$1" "$W/calls"; }
 set_options() {
   OPTIONS=(containerd --adapters "$ADAPTERS" --trust-any-owner --config "" --hook-dir "$PROGRAMS"
     --hook-source "${SOURCE:-$BIN/usher-hook}" --hook-socket "$W/run/hook.sock"
-    --set "config=$CONFIG" --set "spec_dir=$SPECS"
+    --set "cri.socket=$CRI" --set "nri.socket=$CTD/nri.sock" --set "config=$CONFIG" --set "spec_dir=$SPECS"
     --set "containerd=$CTD_TREE/usr/bin/containerd" --set "ctr=$CTD_TREE/usr/bin/ctr")
 }
 runtime() { # runtime ACTION ARG…
@@ -179,6 +179,9 @@ by_version() {
     sh -c "[ \"\$(grep -c 'Max open files *1024 *1024' /proc/\$('$CTD_TREE/usr/bin/ctr' -a '$CRI' -n k8s.io task ls | awk '\$1 == \"${container:-none}\" {print \$2}')/limits)\" = 0 ]"
   [ -z "${sandbox:-}" ] || pods remove "$sandbox" >/dev/null 2>&1
   check "$v: and its end is told" wait_for 5 sh -c "grep -q POSTSTOP '$W/calls'"
+
+  runtime verify --set cri.socket=/run/elsewhere.sock >"$W/out/verify" 2>&1
+  check "$v: verify sees an adapter that asks elsewhere" grep -q "problem: containerd listens on $CRI, and the adapter asks" "$W/out/verify"
 
   # 3. Other settings: until the restart they are not in force.
   check "$v: install with other settings" runtime install --hook-timeout 7000
