@@ -1,4 +1,6 @@
 // usher.install/1 of containerd on a node under a prefix.
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "containerd_node.hpp"
@@ -200,6 +202,28 @@ BOOST_AUTO_TEST_CASE(verify_names_what_is_wrong) {
   BOOST_TEST(verify().has_problem(kConfig + " is not as these settings make it"));
   ::chmod(at(kConfig).c_str(), 0666);
   BOOST_TEST(verify().has_problem("can be written by others than root"));
+}
+
+// Below another root the node's own programs are run there.
+BOOST_AUTO_TEST_CASE(the_nodes_own_programs_see_the_nodes_paths) {
+  if (::geteuid() != 0 || !fs::exists("/bin/busybox")) {
+    BOOST_TEST_MESSAGE("SKIPPED: chroot needs root, and a static /bin/busybox");
+    return;
+  }
+  fs::create_directories(at("/bin"));
+  fs::copy_file("/bin/busybox", at("/bin/busybox"));
+  for (const char* applet : {"sh", "sed", "echo", "grep", "printf"}) {
+    fs::create_symlink("busybox", at(std::string("/bin/") + applet));
+  }
+  fs::create_directories(at("/usr/bin"));
+  for (const auto& [name, path] :
+       {std::pair("containerd", &options.containerd), {"ctr", &options.ctr}}) {
+    fs::copy_file(*path, at(std::string("/usr/bin/") + name));
+    path->clear();
+  }
+  installed();
+  BOOST_TEST(has(kSpec));
+  BOOST_TEST(verify().problems.empty());
 }
 
 BOOST_AUTO_TEST_CASE(without_containerd_it_says_so_and_can_still_be_taken_away) {
