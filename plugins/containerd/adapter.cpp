@@ -66,19 +66,25 @@ class Adapter {
   }
 
   static void plan(const plugin::Settings& settings, plugin::Report& report) {
-    plan_containerd(InstallOptions::from(settings), report);
+    plan_containerd(installing(settings), report);
   }
   static void install(const plugin::Settings& settings, plugin::Report& report) {
-    install_containerd(InstallOptions::from(settings), report);
+    install_containerd(installing(settings), report);
   }
   static void verify(const plugin::Settings& settings, plugin::Report& report) {
-    verify_containerd(InstallOptions::from(settings), report);
+    verify_containerd(installing(settings), report);
   }
   static void uninstall(const plugin::Settings& settings, plugin::Report& report) {
-    uninstall_containerd(InstallOptions::from(settings), report);
+    uninstall_containerd(installing(settings), report);
   }
 
  private:
+  // A key that neither knows is refused here too.
+  static InstallOptions installing(const plugin::Settings& settings) {
+    Options::from(settings);
+    return InstallOptions::from(settings);
+  }
+
   plugin::Host host_;
   std::optional<Link> link_;  // where the host has a loop
 };

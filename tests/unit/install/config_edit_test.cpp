@@ -167,6 +167,8 @@ BOOST_AUTO_TEST_CASE(what_lines_cannot_reach_is_refused_with_what_to_write) {
     BOOST_TEST(has(why, "base_runtime_spec = \"/etc/usher/base.json\""), why);
   }
   BOOST_TEST(has(refused("a = = 1\n", spec()), "config.toml:1:5: "));
+  BOOST_TEST(has(refused("[[[[plugins.x", spec()), "config.toml:1:"));
+  BOOST_TEST(has(refused("[^]\n", spec()), "config.toml:1:"));
 }
 
 BOOST_AUTO_TEST_CASE(text_that_only_looks_like_ours_is_left_alone) {
