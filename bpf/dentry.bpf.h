@@ -91,21 +91,36 @@ static __noinline bool walk_typed(struct usher_scratch* s, struct dentry* d, u64
   return false;
 }
 
-/* True: no rule of `kind` holds at the name whose components are in `hash`, leaf first. */
+static __always_inline u64 quick_hash(const struct usher_config* c, struct dentry* d) {
+  return hash_inside(&c->key, d, d->d_name.len);
+}
+
+/*
+ * True: no rule of `kind` holds at the name whose dentries are at[0], the leaf, to at[top], below
+ * the root. A component is hashed only when it is looked up: most names leave the ruled tree early.
+ */
 static __always_inline bool is_silent(const struct usher_config* c, const struct usher_profile* p,
-                                      u32 kind, const u64* hash, u32 depth) {
+                                      u32 kind, struct dentry** at, u32 top) {
   const struct usher_kind* k = &p->kind[kind];
   u64 vecs;
-  if (k->groups || k->would_groups || k->flags & USHER_KIND_PREFIX) return false;
-  if (k->flags & USHER_KIND_BASE && depth &&
-      find_node(p, usher_base_key(&c->key, kind, hash[0]), &vecs))
-    return false;
+  u32 flags = k->flags;
+  if (k->groups || k->would_groups || flags & USHER_KIND_PREFIX) return false;
+  if (flags & USHER_KIND_BASE) {
+    u64 base = quick_hash(c, at[0]);
+    if (!base || find_node(p, usher_base_key(&c->key, kind, base), &vecs)) return false;
+  }
   u64 fold = usher_root(&c->key, kind);
-  for (u32 left = depth;; left--) {
+  if (!(flags & USHER_KIND_PLAIN_ROOT)) {
     if (!find_node(p, fold, &vecs)) return true;
     if (vecs & NODE_TREE_BOTH) return false;
-    if (left == 0) return !vecs;
-    fold = usher_fold(&c->key, fold, hash[left - 1]);
+  }
+  for (u32 i = top;; i--) {
+    u64 hash = quick_hash(c, at[i]);
+    if (!hash) return false;
+    fold = usher_fold(&c->key, fold, hash);
+    if (!find_node(p, fold, &vecs)) return true;
+    if (vecs & NODE_TREE_BOTH) return false;
+    if (i == 0) return !vecs;
   }
 }
 
@@ -117,16 +132,16 @@ static __always_inline bool is_silent(const struct usher_config* c, const struct
 static __noinline bool nothing_holds(struct dentry* d, struct usher_workload* w,
                                      const struct usher_profile* p, bool read, bool write) {
   const struct usher_config* c = node_config();
-  u64 hash[QUICK_DEPTH];
+  struct dentry* at[QUICK_DEPTH];
   u64 root = w->root_dentry;
   if (!c || (u64)d->d_sb != w->root_sb) return false;
+  if ((u64)d == root) return false;
   for (u32 i = 0; i < QUICK_DEPTH; i++) {
-    if ((u64)d == root)
-      return (!read || is_silent(c, p, USHER_READ, hash, i)) &&
-             (!write || is_silent(c, p, USHER_WRITE, hash, i));
-    hash[i] = hash_inside(&c->key, d, d->d_name.len);
-    if (!hash[i]) return false;
+    at[i] = d;
     d = d->d_parent; /* a superblock's root is its own: then the loop runs out */
+    if ((u64)d == root)
+      return (!read || is_silent(c, p, USHER_READ, at, i)) &&
+             (!write || is_silent(c, p, USHER_WRITE, at, i));
   }
   return false;
 }

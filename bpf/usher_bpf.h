@@ -175,6 +175,7 @@ struct usher_group {
 #define USHER_KIND_PREFIX (1u << 3)     /* prefix nodes exist */
 #define USHER_KIND_FROM (1u << 4)       /* some rule has `from` */
 #define USHER_KIND_ANON_ALLOW (1u << 5) /* exec: anonymous programs (memfd) are allowed */
+#define USHER_KIND_PLAIN_ROOT (1u << 6) /* nothing is said of "/" itself, nor of all below it */
 
 struct usher_kind {
   __u32 flags;

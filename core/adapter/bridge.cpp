@@ -31,9 +31,21 @@ Bridge::Bridge(asio::io_context& loop, std::string name, std::vector<std::string
       hooks_(std::move(hooks)),
       table_{sizeof table_, USHER_MINOR, this, &publish, &log, &set_health, &extension},
       loop_(&loop),
-      watches_(loop, work_) {}
+      watches_(loop, work_,
+               [this](const char* what, const usher_callback& callback, std::uint32_t events) {
+                 call_back(what, callback, events);
+               }) {}
 
 Bridge::~Bridge() = default;
+
+void warn_if_slow(Bridge& bridge, const char* call, std::chrono::steady_clock::time_point since) {
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - since);
+  if (took > bridge.slow()) {
+    bridge.misbehaved({Count::slow_calls, "held up the agent in " + std::string(call) + " for " +
+                                              std::to_string(took.count()) + " ms"});
+  }
+}
 
 Bridge& Bridge::create(asio::io_context& loop, std::string name, std::vector<std::string> runtimes,
                        Hooks hooks) {

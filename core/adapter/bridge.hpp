@@ -36,6 +36,8 @@ class Bridge {
     Host::Log log;
     std::function<void(std::uint32_t health, std::string reason)> health;
     std::chrono::milliseconds gate_deadline{2000};
+    // What a call on the loop may take before it is misbehaviour: it holds up the agent.
+    std::chrono::milliseconds slow{100};
   };
   using Identified = std::function<void(Result<identity::Identity>)>;
   using Done = std::function<void(Result<>)>;
@@ -49,6 +51,8 @@ class Bridge {
 
   const usher_host* table() const { return &table_; }
   Counters& counters() { return counters_; }
+  // [loop]
+  std::chrono::milliseconds slow() const { return hooks_.slow; }
 
   // [loop] The adapter's life, in this order; a later step may come without those before.
   void allow_publishing();  // start is about to be called
@@ -63,6 +67,8 @@ class Bridge {
   // call. `forget` it when nobody waits any more.
   usher_identified expect_identity(Identified then);
   void forget(std::uint64_t ticket);
+  // [loop] False from the moment on at which it is asked to stop.
+  bool may_be_asked();
 
   // [any] Counts, and says so in the log.
   void misbehaved(const Misuse& misuse);
@@ -112,6 +118,8 @@ class Bridge {
   // Puts a watch or timer in place on the loop, unless it is cancelled on the way.
   std::int32_t install(std::uint64_t handle, std::function<void()> place, usher_error* error);
   bool take_installing(std::uint64_t handle);
+  // [loop] Timed.
+  void call_back(const char* what, const usher_callback& callback, std::uint32_t events);
 
   const std::string name_;
   const std::vector<std::string> runtimes_;
@@ -140,6 +148,9 @@ class Bridge {
   std::map<std::uint64_t, asio::steady_timer> deadlines_;  // of gates
   bool over_ = false;                                      // callbacks no more
 };
+
+// Counts and logs a call on the loop that took longer than Hooks::slow.
+void warn_if_slow(Bridge& bridge, const char* call, std::chrono::steady_clock::time_point since);
 
 // For what an adapter may still point to when it should not: kept as long as the process.
 void keep_for_ever(std::shared_ptr<void> what);

@@ -22,6 +22,11 @@ void Bridge::forget(std::uint64_t ticket) {
   }
 }
 
+bool Bridge::may_be_asked() {
+  const std::scoped_lock lock(mutex_);
+  return loop_ != nullptr && phase_ == Phase::started;
+}
+
 void Bridge::end_questions() {
   for (auto& [ticket, then] : std::exchange(questions_, {})) {
     then(fail("adapter " + name_ + " was stopped before it answered", ECANCELED));

@@ -114,13 +114,19 @@ std::int32_t Bridge::loop_post(void* self, usher_callback callback, usher_error*
   const bool taken = bridge.post([&bridge, callback] {
     --bridge.work_;
     if (!bridge.over_) {
-      callback.call(callback.context, 0);
+      bridge.call_back("a posted callback", callback, 0);
     }
   });
   if (!taken) {
     write_error(error, stopping_error());
   }
   return taken ? USHER_OK : USHER_STOPPING;
+}
+
+void Bridge::call_back(const char* what, const usher_callback& callback, std::uint32_t events) {
+  const auto since = std::chrono::steady_clock::now();
+  callback.call(callback.context, events);
+  warn_if_slow(*this, what, since);
 }
 
 void Bridge::loop_cancel(void* self, std::uint64_t handle) {

@@ -96,7 +96,9 @@ void Bridge::deliver(AdapterEvent event, const std::shared_ptr<Gate>& gate) {
   }
   event.done = [this, id, gate](const Result<>& result) {
     deadlines_.erase(id);
+    const auto since = std::chrono::steady_clock::now();
     gate->answer(result);
+    warn_if_slow(*this, "done", since);
   };
   hooks_.sink(std::move(event));
 }
@@ -113,7 +115,10 @@ void Bridge::arm_deadline(std::uint64_t id, const std::shared_ptr<Gate>& gate,
     deadlines_.erase(id);
     const std::string why = "the agent did not decide on " + name + " within " +
                             std::to_string(hooks_.gate_deadline.count()) + " ms: it is refused";
-    if (open && open->answer(fail(why, ETIMEDOUT))) {
+    const auto since = std::chrono::steady_clock::now();
+    const bool in_time = !open || !open->answer(fail(why, ETIMEDOUT));
+    warn_if_slow(*this, "done", since);
+    if (!in_time) {
       counters_.add(Count::gates_timed_out);
       hooks_.log(USHER_LOG_WARNING, name_, why);
     }

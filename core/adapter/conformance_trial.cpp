@@ -13,6 +13,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kStopLimit{5000};
 constexpr milliseconds kLinger{20};
+// Of an agent that answers slowly; within its deadline for gates.
+constexpr milliseconds kLate{100};
 // A loaded machine may take a tenth of a second away from anybody: only far more is a failure.
 constexpr milliseconds kBlocks{1000};
 
@@ -36,7 +38,8 @@ Trial::Trial(const Library& library, const Config& settings, Findings& findings,
                                     }
                                   },
                               .health = [](std::uint32_t, const std::string&) {},
-                              .gate_deadline = milliseconds(300)})),
+                              .gate_deadline = milliseconds(300),
+                              .slow = kBlocks})),
       table_(*bridge_.table()) {
   if (agent_.bare) {
     table_.extension = &no_extension;
@@ -68,7 +71,7 @@ void Trial::take(AdapterEvent event) {
       break;
     case Answers::slowly:
     case Answers::never:
-      held_.push_back(std::move(event));
+      held_.push_back({std::move(event), Clock::now() + kLate});
       break;
   }
 }
@@ -162,9 +165,11 @@ bool Trial::run_until(const std::function<bool()>& done, milliseconds limit) {
   loop_.restart();
   while (!done() && Clock::now() < end) {
     loop_.run_one_for(milliseconds(10));
-    if (agent_.answers == Answers::slowly && !held_.empty() && held_.size() % 2 == 1) {
-      held_.front().done({});
-      held_.erase(held_.begin());
+    while (agent_.answers == Answers::slowly && !held_.empty() &&
+           Clock::now() >= held_.front().due) {
+      const auto late = std::move(held_.front());
+      held_.pop_front();
+      late.event.done({});
     }
   }
   return done();

@@ -3,6 +3,7 @@
 
 #include <asio/io_context.hpp>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -85,7 +86,11 @@ class Trial {
   bool stopped_ = false;
   std::string why_;
   std::vector<AdapterEvent::Kind> kinds_;
-  std::vector<AdapterEvent> held_;
+  struct Held {
+    AdapterEvent event;
+    std::chrono::steady_clock::time_point due;  // when an agent that is slow answers it
+  };
+  std::deque<Held> held_;
   std::vector<std::string> said_;  // what the host said of its misbehaviour
   std::size_t questions_ = 0;
   std::size_t open_ = 0;

@@ -15,8 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What a call on the loop may take before the log says that the adapter blocks the agent.
-constexpr std::chrono::milliseconds kSlow{100};
+// Until an adapter that wants to be asked again is: doubled from one to the other.
+constexpr std::chrono::milliseconds kFirstPause{10};
+constexpr std::chrono::milliseconds kLongestPause{160};
 
 // The ABI's form of an OCI state; borrows it.
 struct RawState {
@@ -57,14 +58,6 @@ Result<> probe(const Library& library, const Config& config) {
                : error.code == ENOENT || error.code == EINVAL ? 0
                                                               : error.code;
   return std::unexpected(std::move(error));
-}
-
-void warn_if_slow(Bridge& bridge, const char* call, Clock::time_point since) {
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since);
-  if (took > kSlow) {
-    bridge.misbehaved({Count::slow_calls, "held up the agent in " + std::string(call) + " for " +
-                                              std::to_string(took.count()) + " ms"});
-  }
 }
 
 Instance::Instance(asio::io_context& loop, Library library, Bridge& bridge)
@@ -138,47 +131,83 @@ Result<> Instance::start() {
   return {};
 }
 
+struct Instance::Question {
+  std::string runtime;
+  identity::OciState state;
+  std::string raw;
+  Clock::time_point until;
+};
+
 asio::awaitable<Result<identity::Identity>> Instance::identify(std::string runtime,
                                                                identity::OciState state,
                                                                std::string raw_state,
                                                                std::chrono::milliseconds deadline) {
+  if (oci_.identify == nullptr) {
+    co_return fail("adapter " + library_.name + " names runtime \"" + escape(runtime) +
+                   "\" but knows nothing of OCI states (no " USHER_EXT_OCI "): remove the hook");
+  }
+  // The instance may be gone when a wait ends; the bridge is what is needed then.
+  Bridge& bridge = bridge_;
+  const std::string name = library_.name;
+  const Question question{std::move(runtime), std::move(state), std::move(raw_state),
+                          Clock::now() + deadline};
+  std::string last;  // why there is no answer yet
+  const auto too_late = [&] {
+    return fail("adapter " + name + " did not say within " + std::to_string(deadline.count()) +
+                    " ms who the container is" + (last.empty() ? "" : ": " + last),
+                ETIMEDOUT);
+  };
+  asio::steady_timer timer(loop_);
+  for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    auto answer = co_await ask(question);
+    if (!answer && answer.error().code == ETIMEDOUT && Clock::now() >= question.until) {
+      co_return too_late();
+    }
+    if (answer || answer.error().code != EAGAIN) {
+      co_return answer;
+    }
+    last = std::move(answer.error().message);
+    timer.expires_at(std::min(Clock::now() + pause, question.until));
+    std::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if (!bridge.may_be_asked()) {
+      co_return fail("adapter " + name + " stopped before it answered: " + last, ECANCELED);
+    }
+    if (Clock::now() >= question.until) {
+      co_return too_late();
+    }
+  }
+}
+
+// ETIMEDOUT at the deadline, also where it is past already.
+asio::awaitable<Result<identity::Identity>> Instance::ask(const Question& question) {
   struct Pending {
     explicit Pending(asio::io_context& loop) : timer(loop) {}
     asio::steady_timer timer;
     std::optional<Result<identity::Identity>> answer;
   };
-  const auto pending = std::make_shared<Pending>(loop_);
-  pending->timer.expires_after(deadline);
-  if (oci_.identify == nullptr) {
-    co_return fail("adapter " + library_.name + " names runtime \"" + escape(runtime) +
-                   "\" but knows nothing of OCI states (no " USHER_EXT_OCI "): remove the hook");
-  }
-  // The instance may be gone when the wait ends; the bridge is what is needed then.
   Bridge& bridge = bridge_;
-  const std::string name = library_.name;
-  const usher_identified question =
+  const auto pending = std::make_shared<Pending>(loop_);
+  pending->timer.expires_at(question.until);
+  const usher_identified expected =
       bridge.expect_identity([pending](Result<identity::Identity> answer) {
         pending->answer = std::move(answer);
         pending->timer.cancel();
       });
   {
-    const RawState form(runtime, state, raw_state);
+    const RawState form(question.runtime, question.state, question.raw);
     const auto since = Clock::now();
-    oci_.identify(instance_, &form.state, question);
-    warn_if_slow(bridge_, "identify", since);
+    oci_.identify(instance_, &form.state, expected);
+    warn_if_slow(bridge, "identify", since);
   }
   std::error_code interrupted;
   co_await pending->timer.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
   if (pending->answer) {
     co_return std::move(*pending->answer);
   }
-  bridge.forget(question.ticket);
-  if (interrupted) {
-    co_return fail("adapter " + name + " stopped before it answered", ECANCELED);
-  }
-  co_return fail("adapter " + name + " did not say within " + std::to_string(deadline.count()) +
-                     " ms who the container is",
-                 ETIMEDOUT);
+  bridge.forget(expected.ticket);
+  co_return interrupted ? fail("the question was cancelled", ECANCELED)
+                        : fail("the question met its deadline", ETIMEDOUT);
 }
 
 void Instance::stop(std::function<void(Result<>)> stopped) {

@@ -13,9 +13,6 @@
 
 namespace usher::adapter {
 
-// Counts and logs a [main] call that took so long that the agent stood still.
-void warn_if_slow(Bridge& bridge, const char* call, std::chrono::steady_clock::time_point since);
-
 // Is the runtime here? Ok, or why not; an error's code is ENOENT where the adapter said
 // "absent", EINVAL where it does not take these settings.
 Result<> probe(const Library& library, const Config& config);
@@ -35,6 +32,7 @@ class Instance {
   bool serves(std::string_view runtime) const;
 
   Result<> start();
+  // An answer with EAGAIN is not passed on: the adapter is asked again until the deadline.
   asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
                                                        identity::OciState state,
                                                        std::string raw_state,
@@ -44,6 +42,8 @@ class Instance {
 
  private:
   Instance(asio::io_context& loop, Library library, Bridge& bridge);
+  struct Question;
+  asio::awaitable<Result<identity::Identity>> ask(const Question& question);
   asio::io_context& loop_;
   Library library_;
   usher_oci oci_{};

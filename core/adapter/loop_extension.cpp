@@ -24,11 +24,11 @@ struct Watches::Armed {
 void Watches::arm(const std::shared_ptr<Armed>& armed, std::uint32_t event) {
   const auto wait_for = event == USHER_READABLE ? asio::posix::descriptor_base::wait_read
                                                 : asio::posix::descriptor_base::wait_write;
-  armed->descriptor.async_wait(wait_for, [armed, event](const std::error_code& error) {
+  armed->descriptor.async_wait(wait_for, [this, armed, event](const std::error_code& error) {
     if (error || armed->over) {
       return;
     }
-    armed->callback.call(armed->callback.context, event);
+    call_("a watch's callback", armed->callback, event);
     if (!armed->over) {
       arm(armed, event);
     }
@@ -58,7 +58,7 @@ void Watches::timer(std::uint64_t handle, std::uint64_t delay_ns, usher_callback
     }
     armed_.erase(handle);
     --open_;
-    armed->callback.call(armed->callback.context, 0);
+    call_("a timer's callback", armed->callback, 0);
   });
 }
 

@@ -4,6 +4,7 @@
 #include <asio/io_context.hpp>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -16,8 +17,13 @@ namespace usher::adapter {
 // Used on the loop only; the thread crossing is Bridge's.
 class Watches {
  public:
+  // How the adapter is called back; `what` names the kind of callback for people.
+  using Call =
+      std::function<void(const char* what, const usher_callback& callback, std::uint32_t events)>;
+
   // `open` is lowered by one for each watch and timer that is over.
-  Watches(asio::io_context& loop, std::atomic<std::uint32_t>& open) : loop_(loop), open_(open) {}
+  Watches(asio::io_context& loop, std::atomic<std::uint32_t>& open, Call call)
+      : loop_(loop), open_(open), call_(std::move(call)) {}
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
   ~Watches() { clear(); }
@@ -29,10 +35,11 @@ class Watches {
 
  private:
   struct Armed;
-  static void arm(const std::shared_ptr<Armed>& armed, std::uint32_t event);
+  void arm(const std::shared_ptr<Armed>& armed, std::uint32_t event);
 
   asio::io_context& loop_;
   std::atomic<std::uint32_t>& open_;
+  Call call_;
   std::map<std::uint64_t, std::shared_ptr<Armed>> armed_;
 };
 

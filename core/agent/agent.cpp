@@ -120,8 +120,7 @@ Result<> Agent::open_adapters() {
       [this](adapter::AdapterEvent event) { feed_->take(std::move(event)); },
       [this](int level, std::string_view name, std::string_view message) {
         // USHER_LOG_DEBUG … USHER_LOG_ERROR of the C ABI count from 1.
-        journal_.log().write(static_cast<LogLevel>(std::clamp(level - 1, 0, 3)), message,
-                             {{"adapter", std::string(name)}});
+        journal_.adapter_said(static_cast<LogLevel>(std::clamp(level - 1, 0, 3)), name, message);
       });
   if (auto started = adapters_->start(); !started) {
     return started;

@@ -103,6 +103,12 @@ void read_selection(TomlTable& table, Config& config) {
     table.error("select", "expected \"auto\" or an array of adapter names");
     return;
   }
+  if (names->empty()) {
+    table.error("select",
+                "names no adapter, so nobody would say who a container is; write \"auto\", or "
+                "name those that this node needs");
+    return;
+  }
   config.adapters_automatic = false;
   config.adapters_selected = std::move(*names);
 }

@@ -63,8 +63,10 @@ void Feed::take(AdapterEvent event) {
 
 void Feed::sandbox_starting(AdapterEvent event) {
   const auto kept = p_.sandboxes.keep(event.adapter, event.runtime, event.identity);
-  if (!kept) {
-    p_.journal.tell(LogLevel::error, "sandbox", "its record is not taken: " + kept.error().message,
+  if (const auto held = kept ? std::nullopt : sandbox_lines_.pass()) {
+    p_.journal.tell(LogLevel::error, "sandbox",
+                    "its record is not taken: " + kept.error().message +
+                        (*held == 0 ? "" : fmt::format(" ({} more were not told since)", *held)),
                     &event.identity);
   }
   answer(event, kept);
@@ -174,21 +176,32 @@ void Feed::remember(const AdapterEvent& event, const Error& why) {
   } else if (refused_.size() < kMaxRefused) {
     refused_.emplace(
         id, Refused{event.adapter, event.runtime, display_name(event.identity), why.message});
+    tell_not_adopted(event, why, 0);
+    return;
   }
-  p_.journal.tell(LogLevel::error, "not-adopted",
-                  fmt::format("adapter {} says that it runs, but it is not enrolled as that: {}",
-                              event.adapter, why.message),
-                  &event.identity);
+  // Without a memory of what was told, or with a reason that changes, this could go on for ever.
+  if (const auto held = refusal_lines_.pass()) {
+    tell_not_adopted(event, why, *held);
+  }
+}
+
+void Feed::tell_not_adopted(const AdapterEvent& event, const Error& why, std::uint64_t held) {
+  auto text = fmt::format("adapter {} says that it runs, but it is not enrolled as that: {}",
+                          event.adapter, why.message);
+  if (held != 0) {
+    text += fmt::format(" ({} more like this were not told since)", held);
+  }
+  p_.journal.tell(LogLevel::error, "not-adopted", text, &event.identity);
 }
 
 std::vector<std::string> Feed::warnings() const {
   std::vector<std::string> out;
   for (const auto& [id, refused] : refused_) {
     if (out.size() == kToldRefused) {
-      out.push_back(
-          fmt::format("{} running containers more are not enrolled as their runtime "
-                      "names them; see usherctl events",
-                      refused_.size() - kToldRefused));
+      out.push_back(fmt::format(
+          "{}{} running containers more are not enrolled as their runtime "
+          "names them; see usherctl events",
+          refused_.size() == kMaxRefused ? "at least " : "", refused_.size() - kToldRefused));
       break;
     }
     out.push_back(fmt::format("{} ({}) runs but is not enrolled as adapter {} names it: {}",

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -11,6 +13,7 @@
 #include "adapter/host.hpp"
 #include "agent/enrolment.hpp"
 #include "agent/sandboxes.hpp"
+#include "agent/throttle.hpp"
 
 namespace usher::agent {
 
@@ -25,8 +28,12 @@ class Feed {
     Journal& journal;
     const Locator& locator;
     std::function<void(std::uint32_t slot)> gone;  // a hint; what follows is not the adapter's
+    Throttle::Now now = &Throttle::Clock::now;
   };
-  explicit Feed(Parts parts) : p_(std::move(parts)) {}
+  explicit Feed(Parts parts)
+      : p_(std::move(parts)),
+        sandbox_lines_(kSandboxLines, kWindow, p_.now),
+        refusal_lines_(1, kWindow, p_.now) {}
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
@@ -38,6 +45,9 @@ class Feed {
   std::vector<std::string> warnings() const;
 
  private:
+  static constexpr std::chrono::seconds kWindow{60};
+  static constexpr std::uint32_t kSandboxLines = 60;
+
   struct Refused {
     std::string adapter;
     std::string runtime;
@@ -54,9 +64,12 @@ class Feed {
   void synced(const adapter::AdapterEvent& event);
   void begin_list(const adapter::AdapterEvent& event);
   void remember(const adapter::AdapterEvent& event, const Error& why);
+  void tell_not_adopted(const adapter::AdapterEvent& event, const Error& why, std::uint64_t held);
   void tag_soon(std::function<void(Result<>)> done);
 
   Parts p_;
+  Throttle sandbox_lines_;  // records that are not taken
+  Throttle refusal_lines_;  // containers beyond those that are remembered, and other reasons
   std::map<std::string, Refused> refused_;  // by container id; bounded
   std::vector<std::function<void(Result<>)>> untagged_;
   bool tagging_ = false;

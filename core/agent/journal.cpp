@@ -1,6 +1,7 @@
 #include "agent/journal.hpp"
 
 #include <chrono>
+#include <optional>
 
 namespace usher::agent {
 
@@ -73,13 +74,37 @@ void describe(const identity::Identity& who, v1::Event& event) {
 }
 
 void Journal::publish(v1::Event event) {
+  log_.write(level_of(event), event.message(), fields_of(event));
+  to_subscribers(std::move(event));
+}
+
+void Journal::to_subscribers(v1::Event event) {
   if (event.time_ns() == 0) {
     event.set_time_ns(std::chrono::duration_cast<std::chrono::nanoseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
                           .count());
   }
-  log_.write(level_of(event), event.message(), fields_of(event));
   hub_.publish(event);
+}
+
+void Journal::adapter_said(LogLevel level, std::string_view adapter, std::string_view message) {
+  const std::string name(adapter);
+  const auto held =
+      level < LogLevel::warning ? std::nullopt : adapter_events_.pass();  // an event, or none
+  LogFields fields{{"adapter", name}};
+  if (held) {
+    fields.push_back({"event", "adapter"});
+  }
+  log_.write(level, message, fields);
+  if (!held) {
+    return;
+  }
+  v1::Event event;
+  event.set_type("adapter");
+  event.set_severity(std::string(word(level)));
+  event.set_message(name + ": " + std::string(message));
+  event.set_suppressed(*held);
+  to_subscribers(std::move(event));
 }
 
 void Journal::tell(LogLevel level, std::string_view type, std::string_view message,

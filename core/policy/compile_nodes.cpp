@@ -91,11 +91,14 @@ class NodeWriter {
         kind_.flags |= USHER_KIND_BASE;
         return;
       case Form::exact:
-        builder_.add(walk(pattern.path), exact, bit);
+      case Form::tree: {
+        const std::uint64_t fold = walk(pattern.path);
+        if (fold == usher_root(&key_, on_)) {
+          kind_.flags &= ~USHER_KIND_PLAIN_ROOT;
+        }
+        builder_.add(fold, pattern.form == Form::tree ? tree : exact, bit);
         return;
-      case Form::tree:
-        builder_.add(walk(pattern.path), tree, bit);
-        return;
+      }
       case Form::prefix: {
         const std::size_t slash = pattern.path.rfind('/');
         const std::string_view begin = std::string_view(pattern.path).substr(slash + 1);
@@ -143,6 +146,9 @@ class NodeWriter {
 void add_nodes(const std::vector<BitRule>& rules, Operation on, const CompileInput& input,
                ImageBuilder& builder, usher_kind& kind) {
   NodeWriter writer(input, on, builder, kind);
+  if (!rules.empty()) {
+    kind.flags |= USHER_KIND_PLAIN_ROOT;  // until a rule speaks of it
+  }
   RuleBits any_address;
   RuleBits any_port;
   RuleBits any_protocol;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "containerd/identify.hpp"
+#include "containerd/install/installer.hpp"
 #include "containerd/link.hpp"
 #include "containerd/settings.hpp"
 #include "usher/plugin.hpp"
@@ -63,7 +64,26 @@ class Adapter {
     link_ ? link_->identify(state, std::move(answer)) : answer.is(containerd::identify(state));
   }
 
+  static void plan(const plugin::Settings& settings, plugin::Report& report) {
+    plan_containerd(checked(settings), report);
+  }
+  static void install(const plugin::Settings& settings, plugin::Report& report) {
+    install_containerd(checked(settings), report);
+  }
+  static void verify(const plugin::Settings& settings, plugin::Report& report) {
+    verify_containerd(checked(settings), report);
+  }
+  static void uninstall(const plugin::Settings& settings, plugin::Report& report) {
+    uninstall_containerd(checked(settings), report);
+  }
+
  private:
+  // One table of the node's configuration serves adapter and installer: all of it must be right.
+  static InstallOptions checked(const plugin::Settings& settings) {
+    Options::from(settings);
+    return InstallOptions::from(settings);
+  }
+
   plugin::Host host_;
   std::optional<Link> link_;  // where the host has a loop
 };

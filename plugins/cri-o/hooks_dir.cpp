@@ -6,7 +6,6 @@
 #include <toml++/toml.h>
 
 #include "base/escape.hpp"
-#include "base/file.hpp"
 #include "cri-o/identify.hpp"
 
 namespace usher::cri_o {
@@ -36,8 +35,9 @@ Result<std::vector<fs::path>> files_at(const fs::path& path) {
   return files;
 }
 
-Result<std::optional<Dirs>> hooks_dir_in(const fs::path& file, std::string_view table) {
-  auto text = read_file(file, 4U << 20);
+Result<std::optional<Dirs>> hooks_dir_in(const install::Node& node, const fs::path& file,
+                                         std::string_view table) {
+  auto text = node.read_here(file, 4U << 20);
   if (!text) {
     return std::unexpected(std::move(text.error()));
   }
@@ -63,7 +63,7 @@ Result<std::optional<Dirs>> hooks_dir_in(const fs::path& file, std::string_view 
   return dirs;
 }
 
-Result<Dirs> merged(const Node& node, const std::vector<const char*>& places,
+Result<Dirs> merged(const install::Node& node, const std::vector<const char*>& places,
                     std::string_view table, std::string_view suffix, Dirs dirs) {
   for (const char* place : places) {
     const auto files = files_at(node.follow(place));
@@ -74,7 +74,7 @@ Result<Dirs> merged(const Node& node, const std::vector<const char*>& places,
       if (!file.native().ends_with(suffix)) {
         continue;
       }
-      auto found = hooks_dir_in(file, table);
+      auto found = hooks_dir_in(node, file, table);
       if (!found) {
         return fail_in("cannot find the hooks directories", std::move(found.error()));
       }
@@ -88,12 +88,12 @@ Result<Dirs> merged(const Node& node, const std::vector<const char*>& places,
 
 }  // namespace
 
-Result<Dirs> cri_o_hooks_dirs(const Node& node) {
+Result<Dirs> cri_o_hooks_dirs(const install::Node& node) {
   return merged(node, {"/etc/crio/crio.conf", "/etc/crio/crio.conf.d"}, "crio.runtime", "",
                 {"/usr/share/containers/oci/hooks.d"});
 }
 
-Result<Dirs> podman_hooks_dirs(const Node& node) {
+Result<Dirs> podman_hooks_dirs(const install::Node& node) {
   return merged(node,
                 {"/usr/share/containers/containers.conf", "/etc/containers/containers.conf",
                  "/etc/containers/containers.conf.d"},
@@ -101,7 +101,7 @@ Result<Dirs> podman_hooks_dirs(const Node& node) {
                 {"/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d"});
 }
 
-Result<Dirs> hooks_dirs(const Node& node, const std::string& runtime) {
+Result<Dirs> hooks_dirs(const install::Node& node, const std::string& runtime) {
   return runtime == kPodman ? podman_hooks_dirs(node) : cri_o_hooks_dirs(node);
 }
 

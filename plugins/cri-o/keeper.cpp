@@ -8,8 +8,9 @@
 #include "cri-o/hooks_dir.hpp"
 #include "cri-o/identify.hpp"
 #include "cri-o/installer.hpp"
-#include "cri-o/node.hpp"
 #include "cri-o/places.hpp"
+#include "install/node.hpp"
+#include "install/seen_files.hpp"
 
 namespace usher::cri_o {
 namespace {
@@ -73,6 +74,7 @@ bool changes(const Told::Step& step) {
 Keeper::Keeper(plugin::Host host, HookOptions options, Tell tell)
     : host_(host), options_(std::move(options)), tell_(std::move(tell)), loop_(host_.loop()) {
   options_.may_wait = false;
+  options_.seen = std::make_shared<install::SeenFiles>();
 }
 
 Keeper::~Keeper() {
@@ -204,7 +206,7 @@ void Keeper::watch() {
     look_in(kTryAgain);
     return;
   }
-  const Node node(options_.root);
+  const install::Node node(options_.root, options_.seen.get());
   std::vector<std::string> dirs = config_directories(options_.runtime);
   dirs.push_back(options_.hook_dir);
   try {

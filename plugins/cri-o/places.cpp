@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "cri-o/hooks_dir.hpp"
-#include "cri-o/node.hpp"
+#include "install/node.hpp"
+#include "install/or_throw.hpp"
 
 namespace usher::cri_o {
 
@@ -19,9 +20,9 @@ std::vector<std::string> Places::every() const {
   return dirs;
 }
 
-Places places_of(const Node& node, const HookOptions& options) {
+Places places_of(const install::Node& node, const HookOptions& options) {
   Places places;
-  places.all = or_throw(hooks_dirs(node, options.runtime));
+  places.all = install::or_throw(hooks_dirs(node, options.runtime));
   if (!options.hooks_dir.empty()) {
     places.ours = options.hooks_dir;
     return places;
@@ -40,7 +41,7 @@ Places places_of(const Node& node, const HookOptions& options) {
   return places;
 }
 
-std::vector<std::string> all_hook_dirs(const Node& node, const Places& places) {
+std::vector<std::string> all_hook_dirs(const install::Node& node, const Places& places) {
   auto dirs = places.every();
   for (const auto& more : {cri_o_hooks_dirs(node), podman_hooks_dirs(node)}) {
     if (more) {

@@ -1,10 +1,9 @@
 // What an operator can choose in [adapters.cri-o], or on the command line of `usherctl runtime`.
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <vector>
 
+#include "install/options.hpp"
 #include "usher/plugin.hpp"
 
 namespace usher::cri_o {
@@ -13,23 +12,13 @@ namespace usher::cri_o {
 // of the node's configuration serves both.
 void check_keys(const plugin::Settings& settings);
 
-// The installer's, and when the adapter itself calls it.
-struct HookOptions {
-  std::string root = "/";
-  std::string runtime = "cri-o";  // cri-o or podman
-  std::string hooks_dir;          // empty: as the runtime's configuration says
-  std::string hook_source = "/usr/libexec/usher/usher-hook";
-  // The program lies there as usher-hook-VERSION; /usr may be read-only.
-  std::string hook_dir = "/opt/usher/bin";
-  std::string socket = "/run/usher/hook.sock";
-  std::int64_t timeout_ms = 5000;
-  std::string fail = "closed";
-  std::vector<std::string> exempt_namespaces;  // empty: usher-hook's own default
-  bool install = false;                        // by the adapter at its start, and kept in place
-  bool uninstall_on_stop = false;              // otherwise no agent means no start: fail closed
-  // No setting: false where the agent's loop waits, which stands still meanwhile.
-  bool may_wait = true;
+// The installer's, and when the adapter itself calls it. `runtime` is cri-o or podman.
+struct HookOptions : install::Options {
+  std::string hooks_dir;           // empty: as the runtime's configuration says
+  bool install = false;            // by the adapter at its start, and kept in place
+  bool uninstall_on_stop = false;  // otherwise no agent means no start: fail closed
 
+  HookOptions() { runtime = "cri-o"; }
   // Throws plugin::Failure that names the setting.
   static HookOptions from(const plugin::Settings& settings);
 };

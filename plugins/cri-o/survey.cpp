@@ -21,7 +21,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-Result<std::vector<std::string>> names_in(const Node& node, const std::string& dir) {
+Result<std::vector<std::string>> names_in(const install::Node& node, const std::string& dir) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator it(node.follow(dir), error), end; !error && it != end;
@@ -39,7 +39,7 @@ Result<std::vector<std::string>> names_in(const Node& node, const std::string& d
 
 // A name whose file is gone by the time that it is read (or a dangling link) is passed over, as the
 // runtimes do.
-std::optional<FoundHook> read_hook(const Node& node, const fs::path& path) {
+std::optional<FoundHook> read_hook(const install::Node& node, const fs::path& path) {
   auto content = node.read(path, kMaxHookFile);
   if (!content) {
     return FoundHook{path, "", std::unexpected(std::move(content.error())), "", false};
@@ -65,7 +65,8 @@ std::optional<FoundHook> read_hook(const Node& node, const fs::path& path) {
 
 }  // namespace
 
-Result<std::vector<FoundHook>> survey(const Node& node, const std::vector<std::string>& dirs) {
+Result<std::vector<FoundHook>> survey(const install::Node& node,
+                                      const std::vector<std::string>& dirs) {
   std::vector<FoundHook> all;
   for (const auto& dir : dirs) {
     const auto names = names_in(node, dir);

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "cri-o/node.hpp"
 #include "cri-o/schema.hpp"
+#include "install/node.hpp"
 
 namespace usher::cri_o {
 
@@ -27,6 +27,7 @@ struct FoundHook {
 
 // In the order in which the runtime calls them within one stage: by name, letters' case aside.
 // Directories that are not there are passed over. Errors: a directory that cannot be listed.
-Result<std::vector<FoundHook>> survey(const Node& node, const std::vector<std::string>& dirs);
+Result<std::vector<FoundHook>> survey(const install::Node& node,
+                                      const std::vector<std::string>& dirs);
 
 }  // namespace usher::cri_o

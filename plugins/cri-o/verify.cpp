@@ -1,22 +1,21 @@
 // usher.install/1's verify: is everything as install leaves it, and what else does the runtime
 // read?
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <optional>
 
 #include "base/escape.hpp"
-#include "base/file.hpp"
-#include "cri-o/diff.hpp"
 #include "cri-o/hook_json.hpp"
 #include "cri-o/identify.hpp"
 #include "cri-o/installer.hpp"
-#include "cri-o/node.hpp"
 #include "cri-o/places.hpp"
-#include "cri-o/program.hpp"
-#include "cri-o/running.hpp"
 #include "cri-o/survey.hpp"
+#include "install/check.hpp"
+#include "install/diff.hpp"
+#include "install/node.hpp"
+#include "install/or_throw.hpp"
+#include "install/program.hpp"
+#include "install/running.hpp"
 
 namespace usher::cri_o {
 namespace {
@@ -29,15 +28,16 @@ class Check {
   Check(const HookOptions& options, Report& report)
       : options_(options),
         report_(report),
-        node_(options.root),
+        node_(options.root, options.seen.get()),
         places_(places_of(node_, options)),
-        hooks_(or_throw(survey(node_, places_.every()))) {}
+        hooks_(install::or_throw(survey(node_, places_.every()))) {}
 
   void run() {
     // Without the program that was installed from, this adapter's own version is what is expected.
-    const auto version = version_of(options_.hook_source, patience(options_));
-    const std::string program = program_path(options_, version.value_or(USHER_VERSION));
-    check_program(program, version.value_or(USHER_VERSION));
+    const auto version = install::version_of(options_.hook_source, options_);
+    const std::string program = install::program_path(options_, version.value_or(USHER_VERSION));
+    install::check_program(node_, options_, program, version.value_or(USHER_VERSION), mend(),
+                           report_);
     for (const auto& file : hook_files(options_, program)) {
       check_file(file, program);
     }
@@ -46,7 +46,7 @@ class Check {
                       "'s configuration; add it to hooks_dir and restart it");
     } else if (const auto pid =
                    options_.runtime == kCriO
-                       ? started_before("crio", options_.root, node_.follow(places_.ours))
+                       ? install::started_before("crio", options_.root, node_.follow(places_.ours))
                        : std::nullopt) {
       report_.problem(places_.ours + " was made after CRI-O (pid " + std::to_string(*pid) +
                       ") had started, which does not look there until it is restarted; restart it");
@@ -55,7 +55,7 @@ class Check {
       tell(hook);
     }
     tell_order();
-    for (const auto& other : installed_programs(node_, options_)) {
+    for (const auto& other : install::installed_programs(node_, options_)) {
       if (other != program) {
         report_.step(USHER_STEP_KEEP, other,
                      "a program of another version; install removes it when nothing names it");
@@ -66,44 +66,6 @@ class Check {
  private:
   std::string mend() const {
     return "run: usherctl runtime install cri-o, with the options of this runtime";
-  }
-
-  // False, and a problem, where others than root could change it.
-  bool is_roots(const std::string& path) {
-    struct stat info{};
-    if (::stat(node_.follow(path).c_str(), &info) == 0 &&
-        (info.st_uid != 0 || (info.st_mode & 0022) != 0)) {
-      report_.problem(path + " can be written by others than root; chown root and chmod go-w it");
-      return false;
-    }
-    return true;
-  }
-
-  void check_program(const std::string& path, const std::string& version) {
-    const fs::path there = node_.follow(path);
-    struct stat info{};
-    if (::stat(there.c_str(), &info) != 0) {
-      report_.problem(path + " is missing: the runtime skips the hook silently; " + mend());
-      return;
-    }
-    if (!S_ISREG(info.st_mode) || (info.st_mode & 0111) == 0) {
-      report_.problem(path + " is not an executable file; " + mend());
-      return;
-    }
-    const bool trusted = is_roots(options_.hook_dir) && is_roots(path);
-    const auto source = read_file(options_.hook_source, kMaxProgram);
-    if (source && *source != or_throw(node_.read(path, kMaxProgram))) {
-      report_.problem(path + " is not the same as " + options_.hook_source + "; " + mend());
-    } else if (const auto says =
-                   trusted ? version_of(there, patience(options_)) : Result<std::string>(version);
-               !says) {
-      report_.problem(path + " does not run: " + says.error().message + "; " + mend());
-    } else if (*says != version) {
-      report_.problem(path + " says that it is version " + escape(*says) + ", not " + version +
-                      "; " + mend());
-    } else {
-      report_.step(USHER_STEP_KEEP, path, "is the hook's program, version " + version);
-    }
   }
 
   void check_file(const HookFile& file, const std::string& program) {
@@ -117,7 +79,7 @@ class Check {
     const auto written = node_.written_at(path);
     if (hook->content != file.content) {
       report_.step(USHER_STEP_REPLACE, path, "is not as these settings make it",
-                   unified_diff(hook->content, file.content, path));
+                   install::unified_diff(hook->content, file.content, path));
       report_.problem(path + " is not as these settings make it; " + mend());
     } else if (program_at && written && is_older(*written, *program_at)) {
       report_.problem(path + " is older than its program: " + options_.runtime +
@@ -125,7 +87,7 @@ class Check {
     } else {
       report_.step(USHER_STEP_KEEP, path, "is as it should be");
     }
-    is_roots(path);
+    install::is_roots(node_, path, report_);
   }
 
   bool is_ours(const fs::path& path) const {
@@ -188,7 +150,7 @@ class Check {
 
   const HookOptions& options_;
   Report& report_;
-  Node node_;
+  install::Node node_;
   Places places_;
   std::vector<FoundHook> hooks_;
 };

@@ -245,6 +245,8 @@ for rt in $READERS; do enforced "$rt" "installed by the agent"; done
 rm "$GATE"
 check "a removed file is put back" wait_for 20 test -e "$GATE"
 check "and it is said" wait_for 20 grep -q "hook repaired: $GATE is not there" "$W/usherd.log"
+check "among the events, too" wait_for 5 sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' events --history 200 |
+  grep -q 'hook repaired: $GATE is not there'"
 sed -i 's/createRuntime/poststop/g' "$GATE"
 check "an altered one too" wait_for 20 grep -q '"createRuntime"' "$GATE"
 enforced "$FIRST" "after repairs"

@@ -98,7 +98,10 @@ class LoopHost {
 
   std::uint64_t next_ = 0;
   std::atomic<std::uint32_t> open_ = 0;
-  adapter::Watches watches_{context, open_};
+  adapter::Watches watches_{context, open_,
+                            [](const char*, const usher_callback& callback, std::uint32_t events) {
+                              callback.call(callback.context, events);
+                            }};
   usher_loop loop_{sizeof(usher_loop), 0, &watch, &timer, nullptr, &cancel};
   usher_host table_{sizeof(usher_host), 0, this, &publish, &log, &set_health, &extension};
 };

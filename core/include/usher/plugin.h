@@ -277,7 +277,13 @@ typedef struct usher_oci_state {
   uint64_t annotation_count;
 } usher_oci_state;
 
-/* identity NULL: refused, and error says which key and why. Both borrowed for the call. */
+/* identity NULL: not known, and error says which key and why. Both borrowed for the call. There is
+ * no status here: error.code, an errno, says what the failure comes to.
+ *   EAGAIN      not known yet (the runtime does not answer now, its record is not there yet): the
+ *               host asks again after a pause, under a new ticket, until the deadline of the gate;
+ *               then the container is refused with the last reason.
+ *   any other   refused, and not asked again; 0 where no system call failed, or where its EAGAIN is
+ *               not worth asking again. */
 typedef struct usher_identified {
   void (*call)(void* context, uint64_t ticket, const usher_identity* identity,
                const usher_error* error); /* [any] */

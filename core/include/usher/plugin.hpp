@@ -20,6 +20,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <concepts>
 #include <cstdint>
 #include <exception>
@@ -239,10 +240,13 @@ class Answer {
     const detail::RawIdentity form(identity);
     give(form.get(), nullptr);
   }
-  void refuse(std::string why) {
-    const usher_error error = detail::error_of(why, 0);
+  // `code` as usher_identified has it.
+  void refuse(std::string why, int code = 0) {
+    const usher_error error = detail::error_of(why, code);
     give(nullptr, &error);
   }
+  // Not known yet: the host asks again within the gate's deadline.
+  void ask_again(std::string why) { refuse(std::move(why), EAGAIN); }
 
  private:
   void give(const usher_identity* identity, const usher_error* error) {

@@ -1,5 +1,7 @@
 /* Breaks one rule of plugin.h a time; the setting "rule" says which. */
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +14,10 @@ typedef struct rude {
   usher_done stopped;
   pthread_t thread;
   int has_thread;
+  int pipe[2];
+  uint64_t watch;
+  int asked;
+  int answered;
 } rude;
 
 static const usher_string runtimes[] = {{USHER_LITERAL("rude")}};
@@ -23,6 +29,53 @@ static int is(const rude* self, const char* rule) {
 
 static void ignore(void* context, uint64_t ticket, int32_t status, const usher_error* error) {
   (void)context, (void)ticket, (void)status, (void)error;
+}
+
+static void dawdle(void) {
+  const struct timespec slow = {0, 150000000};
+  nanosleep(&slow, NULL);
+}
+
+static void dawdle_done(void* context, uint64_t ticket, int32_t status, const usher_error* error) {
+  (void)context, (void)ticket, (void)status, (void)error;
+  dawdle();
+}
+
+/* Cannot bear an answer: a refusal at all, or the one that the host gives at its deadline. */
+static void lose_badly(void* context, uint64_t ticket, int32_t status, const usher_error* error) {
+  rude* self = context;
+  (void)ticket;
+  self->answered = 1;
+  if ((is(self, "bad-loser") && status != USHER_OK) ||
+      (is(self, "lost-patience") && error != NULL && error->code == ETIMEDOUT)) {
+    self->host->publish(self->host->context, NULL, nobody, NULL);
+  }
+}
+
+/* Takes it for granted that an answer comes at once. */
+static void expect_answer(void* context, uint32_t events) {
+  const rude* self = context;
+  (void)events;
+  if (!self->answered) {
+    self->host->publish(self->host->context, NULL, nobody, NULL);
+  }
+}
+
+static void* wait_for_the_end(void* context) {
+  const rude* self = context;
+  char end;
+  return read(self->pipe[0], &end, 1) == 0 ? NULL : context;
+}
+
+static void dawdle_once(void* context, uint32_t events) {
+  const rude* self = context;
+  const usher_loop* loop;
+  (void)events;
+  dawdle();
+  if (self->watch != 0) {
+    loop = self->host->extension(self->host->context, text(USHER_EXT_LOOP));
+    loop->cancel(self->host->context, self->watch);
+  }
 }
 
 static usher_identity somebody(void) {
@@ -60,6 +113,12 @@ static void publish_wrong(rude* self) {
   usher_identity who = somebody();
   usher_event event = event_of(&who);
   usher_done done = {ignore, NULL, 1};
+  if (is(self, "slow-done")) done.call = dawdle_done;
+  if (is(self, "hasty") || is(self, "bad-loser") || is(self, "lost-patience")) {
+    event.kind = USHER_EVENT_CONTAINER_STARTING;
+    done.call = lose_badly;
+    done.context = self;
+  }
   if (is(self, "null-event")) {
     publish(self, NULL, nobody);
     return;
@@ -103,8 +162,9 @@ static void publish_wrong(rude* self) {
 static void call_wrong(rude* self) {
   const usher_host* host = self->host;
   const usher_loop* loop = host->extension(host->context, text(USHER_EXT_LOOP));
-  const struct timespec slow = {0, 150000000};
   const usher_callback nothing = {NULL, NULL};
+  const usher_callback slow = {dawdle_once, self};
+  const usher_callback hasty = {expect_answer, self};
   uint64_t handle = 0;
   usher_string wild = text("x");
   wild.size = UINT64_MAX;
@@ -114,7 +174,13 @@ static void call_wrong(rude* self) {
   if (is(self, "wild-extension")) host->extension(host->context, wild);
   if (is(self, "null-callback")) loop->timer(host->context, 1, nothing, &handle, NULL);
   if (is(self, "watch-nothing")) loop->watch(host->context, 0, 0, nothing, &handle, NULL);
-  if (is(self, "slow")) nanosleep(&slow, NULL);
+  if (is(self, "hasty")) loop->timer(host->context, 20000000, hasty, &handle, NULL);
+  if (is(self, "slow")) dawdle();
+  if (is(self, "slow-timer")) loop->timer(host->context, 1, slow, &handle, NULL);
+  if (is(self, "slow-post")) loop->post(host->context, slow, NULL);
+  if (is(self, "slow-watch") && pipe(self->pipe) == 0 && write(self->pipe[1], "x", 1) == 1) {
+    loop->watch(host->context, self->pipe[0], USHER_READABLE, slow, &self->watch, NULL);
+  }
 }
 
 /* More than an agent takes, without waiting for an answer. */
@@ -133,14 +199,46 @@ static void flood(rude* self) {
   self->host->log(self->host->context, USHER_LOG_INFO, text(line));
 }
 
+static void read_rule(const usher_settings* settings, char* rule) {
+  uint64_t i;
+  for (i = 0; i < settings->count; ++i) {
+    const usher_setting* item = settings->items[i];
+    if (item->key.size == 4 && memcmp(item->key.data, "rule", 4) == 0) {
+      memcpy(rule, item->string.data, item->string.size < 31 ? item->string.size : 31);
+    }
+  }
+}
+
+static int32_t probe(const usher_settings* settings, usher_error* error) {
+  static int times;
+  char rule[32] = "";
+  (void)error;
+  read_rule(settings, rule);
+  if (strcmp(rule, "fickle") == 0) return times++ == 0 ? USHER_OK : USHER_FAILED;
+  return strcmp(rule, "absent-without-leave") == 0 ? USHER_ABSENT : USHER_OK;
+}
+
+/* What it does to the process that it shares. */
+static void take_liberties(rude* self) {
+  static int lives;
+  if (is(self, "one-life") && ++lives > 1) publish(self, NULL, nobody);
+  if (is(self, "leaves-files") && pipe(self->pipe) != 0) abort();
+  if (is(self, "moves") && chdir("/proc") != 0) abort();
+  if (is(self, "deaf")) signal(SIGUSR2, SIG_IGN);
+  if (is(self, "open-thread") && pipe(self->pipe) == 0) {
+    self->has_thread = pthread_create(&self->thread, NULL, wait_for_the_end, self) == 0;
+  }
+}
+
 static int32_t create(const usher_host* host, const usher_settings* settings, void** out,
                       usher_error* error) {
   rude* self = calloc(1, sizeof *self);
-  (void)error;
   self->host = host;
-  if (settings->count == 1) {
-    const usher_string rule = settings->items[0]->string;
-    memcpy(self->rule, rule.data, rule.size < 31 ? rule.size : 31);
+  read_rule(settings, self->rule);
+  if (is(self, "null-error") && settings->count != 1) {
+    error->length = 0; /* may be NULL */
+    free(self);
+    return USHER_INVALID;
   }
   if (is(self, "early")) {
     const usher_identity who = somebody();
@@ -170,6 +268,7 @@ static int32_t start(void* context, usher_error* error) {
   } else if (is(self, "hang")) {
     for (;;) pause();
   } else {
+    take_liberties(self);
     publish_wrong(self);
     call_wrong(self);
   }
@@ -206,17 +305,37 @@ static void stop(void* context, usher_done stopped) {
 
 static void destroy(void* context) {
   rude* self = context;
+  if (is(self, "open-thread")) {
+    close(self->pipe[1]);
+  }
   if (self->has_thread) {
     pthread_join(self->thread, NULL);
+  }
+  if (self->watch != 0) {
+    close(self->pipe[0]);
+    close(self->pipe[1]);
   }
   free(self);
 }
 
 static void identify(void* context, const usher_oci_state* state, usher_identified answer) {
-  const rude* self = context;
+  rude* self = context;
   usher_identity who = somebody();
   usher_error error = {sizeof error, 0, NULL, 0, UINT64_MAX};
   (void)state;
+  ++self->asked;
+  if (is(self, "stop-unanswered")) {
+    return;
+  }
+  if ((is(self, "again") && self->asked < 3) || is(self, "again-for-ever") || is(self, "refusal")) {
+    char why[64];
+    snprintf(why, sizeof why, "question %d has no answer", self->asked);
+    error.code = is(self, "refusal") ? ENOENT : EAGAIN;
+    error.message = why;
+    error.capacity = error.length = strlen(why);
+    answer.call(answer.context, answer.ticket, NULL, &error);
+    return;
+  }
   if (is(self, "short-answer")) who.size = 8;
   if (is(self, "wild-refusal")) {
     answer.call(answer.context, answer.ticket, NULL, &error);
@@ -231,4 +350,4 @@ static const void* extension(usher_string id) {
                                                                                           : NULL;
 }
 
-ADAPTER("rude", runtimes, probe_here, create, start, stop, destroy, extension)
+ADAPTER("rude", runtimes, probe, create, start, stop, destroy, extension)

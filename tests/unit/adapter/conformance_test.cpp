@@ -44,6 +44,7 @@ std::ostream& operator<<(std::ostream& out, const Broken& broken) {
   return out << broken.library << ' ' << broken.setting;
 }
 
+// Every rule is broken by one adapter at least, and every adapter that misbehaves breaks one.
 constexpr Broken kBroken[] = {
     {"broken", "", "load", "it has no usher_plugin_v1.stop"},
     {"short", "", "load", "usher_plugin_v1 of 96 bytes"},
@@ -58,6 +59,23 @@ constexpr Broken kBroken[] = {
     {"rude", "never-synced", "feed", "never said synced"},
     {"rude", "synced-first", "feed", "after synced"},
     {"rude", "wild-kind", "unknown-settings", "create took the setting no.such.setting"},
+    {"loud", "", "one-symbol", "loud_counter"},
+    {"rude", "fickle", "probe", "asked twice it answered differently"},
+    {"rude", "absent-without-leave", "probe", "absent and not why"},
+    {"rude", "null-error", "null-error", "it "},  // how it ends is the sanitizer's choice
+    {"mute", "", "life", "did not say stopped"},
+    {"talkative", "", "life", "an event of runtime \"other\""},
+    {"rude", "one-life", "instances", "it gave no usher_event"},
+    {"rude", "stop-twice", "stop-amid-events", "it said stopped twice"},
+    {"rude", "hasty", "slow-done", "it gave no usher_event"},
+    {"rude", "lost-patience", "lost-done", "it gave no usher_event"},
+    {"rude", "bad-loser", "refused", "it gave no usher_event"},
+    {"rude", "null-callback", "bare-agent", "it "},
+    {"rude", "stop-unanswered", "answers-before-stopped", "with 50 questions unanswered"},
+    {"rude", "open-thread", "signals-blocked", "does not block SIGTERM"},
+    {"rude", "leaves-files", "leaves-nothing", "2 file descriptors are left"},
+    {"rude", "moves", "process-untouched", "changed the working directory"},
+    {"rude", "deaf", "process-untouched", "changed what signal 12 does"},
 };
 
 }  // namespace
@@ -86,6 +104,33 @@ BOOST_DATA_TEST_CASE(a_broken_rule_is_named, data::make(kBroken), broken) {
   const auto& verdict = of(verdicts, broken.rule);
   BOOST_TEST((verdict.result == Verdict::Result::failed));
   BOOST_TEST(verdict.detail.find(broken.detail) != std::string::npos, verdict.detail);
+}
+
+BOOST_AUTO_TEST_CASE(every_rule_is_seen_to_fail) {
+  for (const auto& rule : usher::adapter::conformance_rule_ids()) {
+    BOOST_TEST(std::ranges::any_of(kBroken, [&](const Broken& each) { return each.rule == rule; }),
+               "no adapter of the tests breaks " << rule);
+  }
+}
+
+// Without these a rule could fail for another reason than that of its name.
+BOOST_AUTO_TEST_CASE(what_bears_the_one_answer_and_not_the_other_is_told_apart) {
+  const std::vector<std::string> rules{"slow-done", "lost-done", "refused"};
+  const auto broken_by = [&](const std::string& setting) {
+    std::vector<std::string> failed;
+    for (const auto& verdict : check(test_adapter("rude"), {{"rule", setting}}, rules)) {
+      if (verdict.result == Verdict::Result::failed) {
+        failed.push_back(verdict.rule);
+      }
+    }
+    return failed;
+  };
+  using Rules = std::vector<std::string>;
+  BOOST_TEST(broken_by("hasty") == (Rules{"slow-done", "lost-done"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(broken_by("lost-patience") == Rules{"lost-done"}, boost::test_tools::per_element());
+  BOOST_TEST(broken_by("bad-loser") == (Rules{"lost-done", "refused"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(an_adapter_that_hangs_fails_its_rule_and_the_rest_is_tried) {

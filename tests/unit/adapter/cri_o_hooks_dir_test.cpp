@@ -2,11 +2,11 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "cri-o/diff.hpp"
+#include "install/diff.hpp"
 #include "scratch.hpp"
 
-using usher::cri_o::Node;
-using usher::cri_o::unified_diff;
+using usher::install::Node;
+using usher::install::unified_diff;
 using usher::test::Scratch;
 using Dirs = std::vector<std::string>;
 

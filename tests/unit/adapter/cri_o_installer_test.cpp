@@ -1,10 +1,12 @@
 // usher.install/1 of cri-o.so, through the interface that usherctl uses, on a node under a prefix.
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cri_o_node.hpp"
+#include "install/program.hpp"
 
 using namespace usher::test::cri_o;
 using usher::read_file;
@@ -246,6 +248,55 @@ BOOST_AUTO_TEST_CASE(files_are_written_again_when_their_program_was_missing) {
   BOOST_TEST(names(installer.verify(config).problems, kGate + " is older than its program"));
   BOOST_TEST(has_step(installer.install(config), Kind::replace, kGate, "written again"));
   BOOST_TEST(installer.verify(config).ok);
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_that_was_set_back_does_not_ask_for_an_install_for_ever) {
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  const auto ahead = fs::file_time_type::clock::now() + std::chrono::hours(1);
+  fs::last_write_time(at(kHook), ahead);
+  BOOST_TEST(names(installer.verify(config).problems, kGate + " is older than its program"));
+  BOOST_TEST(has_step(installer.install(config), Kind::replace, kGate, "written again"));
+  const auto verified = installer.verify(config);
+  BOOST_TEST(verified.ok, verified.error);
+  BOOST_TEST(has_step(installer.install(config), Kind::keep, kGate, ""));
+  BOOST_TEST((fs::last_write_time(at(kGate)) == ahead));
+}
+
+BOOST_AUTO_TEST_CASE(a_program_that_comes_back_is_younger_than_the_files_whatever_the_clock_says) {
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  const auto ahead = fs::file_time_type::clock::now() + std::chrono::hours(1);
+  for (const auto& file : {kGate, kEnd}) {
+    fs::last_write_time(at(file), ahead);
+  }
+  fs::remove(at(kHook));
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  BOOST_TEST((fs::last_write_time(at(kHook)) > ahead));
+  BOOST_TEST(installer.verify(config).ok);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_that_closes_its_output_and_goes_on_is_ended_at_the_deadline) {
+  write_hook_script("#!/bin/sh\necho usher-hook 1.2.3\nexec >&-\nexec sleep 1000\n");
+  const auto before = std::chrono::steady_clock::now();
+  const auto version =
+      usher::install::version_of(built.path() / "usher-hook", std::chrono::milliseconds(300));
+  BOOST_TEST((std::chrono::steady_clock::now() - before < std::chrono::seconds(30)));
+  BOOST_TEST_REQUIRE(!version.has_value());
+  BOOST_TEST(version.error().message.find("it does not end") != std::string::npos,
+             version.error().message);
+  BOOST_TEST(::waitpid(-1, nullptr, WNOHANG) == -1);  // nothing is left of it
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_under_the_name_of_a_file_of_ours_is_told_what_to_do_about) {
+  BOOST_TEST_REQUIRE(installer.install(config).ok);
+  fs::remove(at(kEnd));
+  fs::create_directories(at(kEnd));
+  for (const auto& report : {installer.install(config), installer.uninstall(config)}) {
+    BOOST_TEST(!report.ok);
+    BOOST_TEST(report.error.find(kEnd) != std::string::npos, report.error);
+    BOOST_TEST(report.error.find("move it away and try again") != std::string::npos, report.error);
+  }
+  fs::remove(at(kEnd));
+  BOOST_TEST(installer.uninstall(config).ok);
 }
 
 BOOST_AUTO_TEST_CASE(a_program_that_does_not_run_here_is_not_installed) {

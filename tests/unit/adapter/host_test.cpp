@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(automatic_selection_lists_what_it_left_out_and_why) {
       BOOST_TEST(info.selection == "not chosen: it cannot be used");
     }
   }
-  BOOST_TEST(running == 9U);
+  BOOST_TEST(running == 10U);
   BOOST_TEST(logged("minimal-c: chosen: its probe found the runtime on this node; version 1.0"));
   BOOST_TEST(logged("refusing: not chosen: no such runtime here"));
   stop(20ms);  // mute never stops

@@ -61,6 +61,9 @@ constexpr Broken kAtStart[] = {
     {"null-callback", "null_members", "asked for a callback with a null pointer"},
     {"watch-nothing", "bad_values", "neither readable nor writable"},
     {"slow", "slow_calls", "held up the agent in start for"},
+    {"slow-timer", "slow_calls", "held up the agent in a timer's callback for"},
+    {"slow-post", "slow_calls", "held up the agent in a posted callback for"},
+    {"slow-watch", "slow_calls", "held up the agent in a watch's callback for"},
 };
 
 constexpr Broken kAtStop[] = {
@@ -120,6 +123,61 @@ BOOST_AUTO_TEST_CASE(an_answer_too_short_is_a_refusal) {
   BOOST_TEST_REQUIRE(!who.has_value());
   BOOST_TEST(who.error().message.find("usher_identity of 8 bytes") != std::string::npos);
   BOOST_TEST(counter("short_structs") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_done_that_dawdles_is_named_and_counted) {
+  keep_events = false;
+  on_event = [](const usher::adapter::AdapterEvent& event) { event.done({}); };
+  BOOST_TEST_REQUIRE(start_breaking("slow-done").has_value());
+  run_until([&] { return logged("held up the agent in done for"); });
+  BOOST_TEST(logged("rude: it held up the agent in done for"));
+  BOOST_TEST(counter("slow_calls") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_asks_for_another_question_gets_one) {
+  BOOST_TEST_REQUIRE(start_breaking("again").has_value());
+  const auto who = identify("rude", state_of("a"));
+  BOOST_TEST_REQUIRE(who.has_value(), (who ? "" : who.error().message));
+  BOOST_TEST(who->container_id == "c1");
+  BOOST_TEST(counter("answered_twice") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(asking_again_ends_at_the_deadline_with_the_last_reason) {
+  BOOST_TEST_REQUIRE(start_breaking("again-for-ever").has_value());
+  const auto before = std::chrono::steady_clock::now();
+  const auto who = identify("rude", state_of("a"), 100ms);
+  BOOST_TEST((std::chrono::steady_clock::now() - before < 5s));
+  BOOST_TEST_REQUIRE(!who.has_value());
+  BOOST_TEST(who.error().code == ETIMEDOUT);
+  BOOST_TEST(who.error().message.find("within 100 ms") != std::string::npos, who.error().message);
+  BOOST_TEST(who.error().message.find("question 1 ") == std::string::npos, who.error().message);
+  BOOST_TEST(who.error().message.find("has no answer") != std::string::npos, who.error().message);
+}
+
+BOOST_AUTO_TEST_CASE(any_other_code_is_a_refusal_and_asked_once) {
+  BOOST_TEST_REQUIRE(start_breaking("refusal").has_value());
+  const auto who = identify("rude", state_of("a"));
+  BOOST_TEST_REQUIRE(!who.has_value());
+  BOOST_TEST(who.error().code == ENOENT);
+  BOOST_TEST(who.error().message == "question 1 has no answer");
+}
+
+BOOST_AUTO_TEST_CASE(an_adapter_that_stops_while_it_is_to_be_asked_again_is_asked_no_more) {
+  BOOST_TEST_REQUIRE(start_breaking("again-for-ever").has_value());
+  std::optional<usher::Result<usher::identity::Identity>> answer;
+  asio::co_spawn(
+      loop,
+      [&]() -> asio::awaitable<void> {
+        answer = co_await host->identify("rude", state_of("a"), "{}", 10s);
+      },
+      asio::detached);
+  // The first question and its answer.
+  loop.restart();
+  loop.run_one();
+  stop();
+  run_until([&] { return answer.has_value(); });
+  BOOST_TEST_REQUIRE(!answer->has_value());
+  BOOST_TEST(answer->error().code == ECANCELED);
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_after_the_deadline_is_told_from_one_given_twice) {

@@ -81,6 +81,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_type_is_an_error_that_says_both_types) {
                "usher.toml:2:15:", "expected true or false, found a string");
   expect_error("agent = 3", "usher.toml:1:9:", "expected a table, found an integer");
   expect_error("[adapters]\nselect = [1]", "usher.toml:2:10:", "array of adapter names");
+  expect_error("[adapters]\nselect = []", "usher.toml:2:10:", "names no adapter");
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_value_is_an_error_that_says_what_was_expected) {

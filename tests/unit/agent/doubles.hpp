@@ -227,7 +227,8 @@ struct World {
   Log log{LogLevel::debug, LogFormat::json,
           std::make_shared<spdlog::sinks::ostream_sink_st>(log_text)};
   Hub hub{loop.get_executor()};
-  Journal journal{hub, log};
+  Throttle::Clock::time_point clock{};  // of what is limited by the minute
+  Journal journal{hub, log, [this] { return clock; }};
   FakeEnforcer enforcer;
   FakeHost host;
   FakeMachine machine;
@@ -243,7 +244,7 @@ struct World {
                        sandboxes, std::chrono::milliseconds(100),
                        [this](std::uint32_t slot) { lifetimes.check(slot); }}};
   Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator,
-             [this](std::uint32_t slot) { lifetimes.check(slot); }}};
+             [this](std::uint32_t slot) { lifetimes.check(slot); }, [this] { return clock; }}};
 
   // A container that its runtime is about to start.
   void container(const std::string& id, int pid, std::uint64_t cgroup,

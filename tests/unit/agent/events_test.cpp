@@ -48,6 +48,41 @@ struct EventWorld : World {
 
 BOOST_FIXTURE_TEST_SUITE(events, EventWorld)
 
+BOOST_AUTO_TEST_CASE(what_an_adapter_warns_of_is_an_event_and_what_it_chats_is_not) {
+  const auto subscription = hub.subscribe(0, true);
+  journal.adapter_said(LogLevel::info, "cri-o", "all is well");
+  journal.adapter_said(LogLevel::warning, "cri-o", "hook repaired: x.json is not there");
+  const auto event = next(*subscription);
+  BOOST_TEST_REQUIRE(event.has_value());
+  BOOST_TEST(event->type() == "adapter");
+  BOOST_TEST(event->severity() == "warning");
+  BOOST_TEST(event->message() == "cri-o: hook repaired: x.json is not there");
+  BOOST_TEST(event->container_id().empty());
+  BOOST_TEST(event->time_ns() != 0);
+  const auto text = log_text.str();
+  BOOST_TEST(text.find("all is well\",\"adapter\":\"cri-o\"") != std::string::npos, text);
+  BOOST_TEST(
+      text.find("not there\",\"adapter\":\"cri-o\",\"event\":\"adapter\"") != std::string::npos,
+      text);
+}
+
+BOOST_AUTO_TEST_CASE(an_adapter_that_warns_without_end_leaves_room_for_other_events) {
+  for (int i = 0; i < 2000; ++i) {
+    journal.adapter_said(LogLevel::error, "loud", "again");
+  }
+  clock += std::chrono::seconds(60);
+  journal.adapter_said(LogLevel::error, "loud", "still");
+  const auto subscription = hub.subscribe(1024, false);
+  std::size_t events = 0;
+  for (auto event = next(*subscription); event; event = next(*subscription)) {
+    events += event->type() == "adapter" ? 1 : 0;
+    if (event->message() == "loud: still") {
+      BOOST_TEST(event->suppressed() == 1940U);
+    }
+  }
+  BOOST_TEST(events == 61U);
+}
+
 BOOST_AUTO_TEST_CASE(a_kernel_record_names_workload_policy_rule_and_object) {
   record.time_ns = 5;
   record.pid = 7;

@@ -1,76 +1,10 @@
-// What adapters publish, carried out over doubles of the kernel and the machine.
+// What adapters publish of containers, carried out over doubles of the kernel and the machine.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <optional>
 
-#include "doubles.hpp"
+#include "feed_world.hpp"
 
 namespace usher::agent::test {
-
-namespace {
-
-using adapter::AdapterEvent;
-using Kind = AdapterEvent::Kind;
-
-struct FeedWorld : World {
-  // Publishes an event of adapter "feeder" and waits for its answer.
-  Result<> publish(Kind kind, identity::Identity who, int pid = 0, const std::string& cgroup = {},
-                   const std::string& adapter = "feeder", const std::string& runtime = "fake") {
-    std::optional<Result<>> answer;
-    feed.take({.kind = kind,
-               .adapter = adapter,
-               .runtime = runtime,
-               .identity = std::move(who),
-               .cgroup_path = cgroup,
-               .pid = pid,
-               .done = [&](Result<> result) {
-                 BOOST_TEST(!answer.has_value());  // exactly once
-                 answer = std::move(result);
-               }});
-    loop.restart();
-    while (!answer && loop.run_one() != 0) {
-    }
-    BOOST_REQUIRE(answer.has_value());
-    return *answer;
-  }
-  Result<> running(const std::string& id, int pid, const std::string& cgroup = {}) {
-    return publish(Kind::container_running, host.who.at(id), pid, cgroup);
-  }
-  Result<> starting(const std::string& id, int pid) {
-    return publish(Kind::container_starting, host.who.at(id), pid);
-  }
-  static identity::Identity sandbox(const std::string& id, const std::string& pod_namespace,
-                                    const std::string& pod, identity::Labels labels) {
-    identity::Identity who;
-    who.pod_namespace = pod_namespace;
-    who.pod_name = pod;
-    who.sandbox_id = id;
-    who.is_sandbox = true;
-    who.runtime_handler = "runc";
-    who.pod_labels = std::move(labels);
-    who.labels_known = true;
-    who.identity_source = "the feed";
-    who.labels_source = "the feed";
-    return who;
-  }
-  // A policy that denies /bin/sh to pods with app = VALUE in namespace payments.
-  static std::shared_ptr<const policy::Policy> deny_app(const std::string& value) {
-    auto policy = std::make_shared<policy::Policy>(*deny_sh("by-label", "payments"));
-    policy->select.pod_labels = {{"app", value}};
-    return policy;
-  }
-  const identity::Identity& known(const std::string& id) {
-    BOOST_REQUIRE(registry.by_container(id) != nullptr);
-    return registry.by_container(id)->workload.identity;
-  }
-};
-
-bool fails_with(const Result<>& result, std::string_view part) {
-  BOOST_TEST_INFO((result ? "it did not fail" : result.error().message));
-  return !result && result.error().message.find(part) != std::string::npos;
-}
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(feed_of_adapters, FeedWorld)
 
@@ -167,17 +101,6 @@ BOOST_AUTO_TEST_CASE(another_runtime_cannot_claim_an_enrolled_container) {
   BOOST_TEST(fails_with(running("c1", 100), "claims it"));
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_adopted_is_told_once_and_warned_of_until_it_is_gone) {
-  container("c1", 100, 1);  // the agent's own cgroup
-  BOOST_TEST(fails_with(running("c1", 100), "own cgroup"));
-  const auto told = log_text.str().size();
-  BOOST_TEST(fails_with(running("c1", 100), "own cgroup"));
-  BOOST_TEST(log_text.str().size() == told);
-  BOOST_TEST(feed.warnings().size() == 1U);
-  BOOST_TEST(publish(Kind::container_gone, host.who["c1"]).has_value());
-  BOOST_TEST(feed.warnings().empty());
-}
-
 BOOST_AUTO_TEST_CASE(the_agents_own_container_is_passed_over) {
   container("agent-itself", 100, 50);
   BOOST_TEST(running("agent-itself", 100).has_value());
@@ -259,41 +182,6 @@ BOOST_AUTO_TEST_CASE(a_workload_without_a_record_is_known_again) {
   BOOST_TEST(records.load()->workloads.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_list_sweeps_the_sandboxes_it_did_not_name_and_no_workload) {
-  container("c1", 100, 50);
-  BOOST_TEST(gate("c1", 100));
-  publish(Kind::sandbox_starting, sandbox("s1", "payments", "a", {}));
-  publish(Kind::sandbox_starting, sandbox("s2", "payments", "b", {}));
-  publish(Kind::sandbox_starting, sandbox("s3", "payments", "c", {}), 0, {}, "other");
-  publish(Kind::synced, {});
-  BOOST_TEST(sandboxes.size() == 3U);  // all were said since the list before
-  publish(Kind::sandbox_starting, sandbox("s2", "payments", "b", {}));
-  publish(Kind::synced, {});
-  BOOST_TEST(sandboxes.find("fake", "s1") == nullptr);
-  BOOST_TEST(sandboxes.find("fake", "s2") != nullptr);
-  BOOST_TEST(sandboxes.find("fake", "s3") != nullptr);
-  BOOST_TEST(!registry.by_container("c1")->workload.ended);
-}
-
-BOOST_AUTO_TEST_CASE(a_list_sweeps_the_sandboxes_and_refusals_of_its_own_runtime_only) {
-  const auto of_other = [&](Kind kind, identity::Identity who, int pid = 0) {
-    return publish(kind, std::move(who), pid, {}, "feeder", "other");
-  };
-  container("c1", 100, 1);  // the agent's own cgroup: refused
-  of_other(Kind::sandbox_starting, sandbox("s1", "payments", "a", {}));
-  BOOST_TEST(!of_other(Kind::container_running, host.who["c1"], 100).has_value());
-  publish(Kind::listing, {});
-  publish(Kind::synced, {});
-  publish(Kind::listing, {});
-  publish(Kind::synced, {});
-  BOOST_TEST(sandboxes.find("other", "s1") != nullptr);
-  BOOST_TEST(feed.warnings().size() == 1U);
-  of_other(Kind::listing, {});
-  of_other(Kind::synced, {});
-  BOOST_TEST(sandboxes.find("other", "s1") == nullptr);
-  BOOST_TEST(feed.warnings().empty());
-}
-
 BOOST_AUTO_TEST_CASE(a_pid_outside_the_cgroup_that_its_adapter_names_is_refused) {
   container("c1", 100, 50);
   BOOST_TEST(fails_with(publish(Kind::container_starting, host.who["c1"], 100, "/containers/c2"),
@@ -304,6 +192,19 @@ BOOST_AUTO_TEST_CASE(a_pid_outside_the_cgroup_that_its_adapter_names_is_refused)
   BOOST_TEST(fails_with(running("c1", 100, "/containers/c2"), "cgroup /containers/c2"));
 }
 
+BOOST_AUTO_TEST_CASE(the_child_that_crun_makes_stands_for_the_containers_cgroup) {
+  const std::string id(64, 'b');
+  const std::string scope = "/machine.slice/libpod-" + id + ".scope";
+  container(id, 100, 50);
+  machine.processes[100].cgroup_path = scope;
+  BOOST_TEST(fails_with(publish(Kind::container_starting, host.who[id], 100, scope + "/other"),
+                        "/other, but its process 100 is in " + scope));
+  BOOST_TEST(
+      publish(Kind::container_starting, host.who[id], 100, scope + "/container").has_value());
+  BOOST_TEST(registry.by_container(id)->workload.placement.cgroup_path == scope);
+  BOOST_TEST(running(id, 100, scope + "/container/what/it/made").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(what_an_adapter_reports_is_counted_among_the_gates) {
   container("c1", 100, 50);
   BOOST_TEST(starting("c1", 100).has_value());
@@ -312,44 +213,6 @@ BOOST_AUTO_TEST_CASE(what_an_adapter_reports_is_counted_among_the_gates) {
   BOOST_TEST(enrolment.times().refused == 1U);
   BOOST_TEST(running("c1", 100).has_value());  // nobody waits for it
   BOOST_TEST(enrolment.times().gates == 2U);
-}
-
-BOOST_AUTO_TEST_CASE(a_sandbox_that_is_gone_is_forgotten_by_its_own_adapter_only) {
-  publish(Kind::sandbox_starting, sandbox("s1", "payments", "a", {}));
-  publish(Kind::sandbox_gone, sandbox("s1", "payments", "a", {}), 0, {}, "other");
-  BOOST_TEST(sandboxes.size() == 1U);
-  publish(Kind::sandbox_gone, sandbox("s1", "payments", "a", {}));
-  BOOST_TEST(sandboxes.size() == 0U);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(sandbox_records)
-
-BOOST_AUTO_TEST_CASE(an_adapter_fills_its_own_room_only) {
-  Sandboxes sandboxes({.per_adapter = 2, .record_bytes = 100});
-  const auto keep = [&](const std::string& adapter, const std::string& id) {
-    identity::Identity record;
-    record.sandbox_id = id;
-    return sandboxes.keep(adapter, "r", record);
-  };
-  BOOST_TEST((keep("a", "1") && keep("a", "2")));
-  BOOST_TEST(fails_with(keep("a", "3"), "room"));
-  BOOST_TEST(keep("a", "2").has_value());
-  BOOST_TEST(keep("b", "4").has_value());
-  BOOST_TEST(fails_with(keep("b", "1"), "named by adapter a"));
-  sandboxes.drop("a", "r", "1");
-  BOOST_TEST(keep("a", "3").has_value());
-}
-
-BOOST_AUTO_TEST_CASE(a_record_is_bounded_and_must_have_an_id) {
-  Sandboxes sandboxes({.per_adapter = 2, .record_bytes = 100});
-  identity::Identity record;
-  BOOST_TEST(fails_with(sandboxes.keep("a", "r", record), "without an id"));
-  record.sandbox_id = "1";
-  record.pod_labels["k"] = std::string(200, 'x');
-  BOOST_TEST(fails_with(sandboxes.keep("a", "r", record), "at most 100"));
-  BOOST_TEST(sandboxes.size() == 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -58,6 +58,37 @@ BOOST_AUTO_TEST_CASE(a_runtime_that_was_lost_is_unhealthy_and_listed_again) {
   server.start();
   host.run_until([&] { return count(USHER_EVENT_SYNCED) == 2; });
   BOOST_TEST(count(USHER_EVENT_SANDBOX_STARTING) == 2U);
+  const auto kinds = [&](std::size_t from) {
+    std::vector<std::uint32_t> out;
+    for (std::size_t i = from; i < host.published.size(); ++i) {
+      out.push_back(host.published[i].kind);
+    }
+    return out;
+  };
+  // The second list is as whole as the first: what it does not name is forgotten.
+  const std::vector<std::uint32_t> list{USHER_EVENT_LISTING, USHER_EVENT_SANDBOX_STARTING,
+                                        USHER_EVENT_CONTAINER_RUNNING, USHER_EVENT_SYNCED};
+  BOOST_TEST(kinds(host.published.size() - 4) == list, boost::test_tools::per_element());
+  stop(lister);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_that_breaks_off_is_not_said_to_be_complete) {
+  serve_pod();
+  const auto whole = server.handlers.at("ListContainers");
+  int asked = 0;
+  server.handlers["ListContainers"] = [&](const std::string& request) {
+    return ++asked == 1
+               ? FakeServer::Reply{{}, grpc::Status(grpc::StatusCode::INTERNAL, "in the middle")}
+               : whole(request);
+  };
+  server.start();
+  Lister lister(host.host(), options());
+  lister.start();
+  host.run_until([&] { return count(USHER_EVENT_SYNCED) == 1; });
+  BOOST_TEST(asked >= 2);
+  BOOST_TEST(count(USHER_EVENT_LISTING) == 2U);
+  BOOST_TEST(count(USHER_EVENT_CONTAINER_RUNNING) == 1U);
+  BOOST_TEST(host.published.back().kind == static_cast<std::uint32_t>(USHER_EVENT_SYNCED));
   stop(lister);
 }
 

@@ -1,4 +1,4 @@
-#include "cri-o/running.hpp"
+#include "install/running.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,14 +12,15 @@
 
 #include "base/file.hpp"
 
-namespace usher::cri_o {
+namespace usher::install {
 namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::nanoseconds;
 
 constexpr nanoseconds kSlack = std::chrono::seconds(1);  // clocks are compared across a conversion
-constexpr int kStartField = 22;                          // proc(5), in /proc/PID/stat
+constexpr std::size_t kMaxCommand = 128U << 10;
+constexpr int kStartField = 22;  // proc(5), in /proc/PID/stat
 
 nanoseconds now(clockid_t clock) {
   timespec at{};
@@ -59,14 +60,22 @@ std::optional<nanoseconds> started_at(const fs::path& process) {
   return now(CLOCK_REALTIME) - (now(CLOCK_BOOTTIME) - since_boot);
 }
 
+std::vector<std::string> arguments_of(const std::string& command) {
+  std::vector<std::string> out;
+  for (std::size_t at = 0; at < command.size();) {
+    const auto end = std::min(command.find('\0', at), command.size());
+    out.push_back(command.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
 }  // namespace
 
-std::optional<pid_t> started_before(std::string_view name, const fs::path& root,
-                                    const fs::path& path) {
-  const auto made = made_at(path);
+std::vector<Process> processes(std::string_view name, const fs::path& root) {
+  std::vector<Process> out;
   std::error_code error;
-  for (fs::directory_iterator it("/proc", error), end; made && !error && it != end;
-       it.increment(error)) {
+  for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
     const std::string pid = it->path().filename();
     if (!std::ranges::all_of(pid, [](char c) { return c >= '0' && c <= '9'; })) {
       continue;
@@ -77,11 +86,27 @@ std::optional<pid_t> started_before(std::string_view name, const fs::path& root,
         !fs::equivalent(it->path() / "root", root, other)) {
       continue;
     }
-    if (const auto started = started_at(it->path()); started && *started + kSlack < *made) {
-      return static_cast<pid_t>(std::stol(pid));
+    const auto started = started_at(it->path());
+    const auto command = read_file(it->path() / "cmdline", kMaxCommand);
+    if (started && command) {
+      out.push_back({static_cast<pid_t>(std::stol(pid)), *started, arguments_of(*command)});
+    }
+  }
+  return out;
+}
+
+std::optional<pid_t> started_before(std::string_view name, const fs::path& root,
+                                    const fs::path& path) {
+  const auto made = made_at(path);
+  if (!made || *made > now(CLOCK_REALTIME) + kSlack) {
+    return std::nullopt;  // the clock was set back since: which came first cannot be told
+  }
+  for (const auto& process : processes(name, root)) {
+    if (process.started + kSlack < *made) {
+      return process.pid;
     }
   }
   return std::nullopt;
 }
 
-}  // namespace usher::cri_o
+}  // namespace usher::install

@@ -1,4 +1,4 @@
-#include "cri-o/node.hpp"
+#include "install/node.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -8,12 +8,14 @@
 
 #include <algorithm>
 #include <deque>
+#include <tuple>
 #include <vector>
 
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "install/seen_files.hpp"
 
-namespace usher::cri_o {
+namespace usher::install {
 namespace {
 
 namespace fs = std::filesystem;
@@ -21,6 +23,8 @@ namespace fs = std::filesystem;
 constexpr int kMaxLinks = 40;  // as the kernel
 constexpr int kLockTries = 60;
 constexpr int kLockPauseMs = 50;
+constexpr const char* kNotOurs =
+    "a directory has the name of the hook's file; see what it is, move it away and try again";
 
 Result<> sync_directory(const fs::path& directory) {
   const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -93,8 +97,13 @@ bool Node::is_directory(const fs::path& path) const {
   return fs::is_directory(follow(path), ignored);
 }
 
+Result<std::string> Node::read_here(const fs::path& there, std::size_t limit) const {
+  return learn(seen_, {there}, "content, at most " + std::to_string(limit),
+               [&] { return read_file(there, limit); });
+}
+
 Result<std::optional<std::string>> Node::read(const fs::path& path, std::size_t limit) const {
-  auto content = read_file(follow(path), limit);
+  auto content = read_here(follow(path), limit);
   if (!content && content.error().code == ENOENT) {
     return std::nullopt;
   }
@@ -112,10 +121,22 @@ std::optional<timespec> Node::written_at(const fs::path& path) const {
   return info.st_mtim;
 }
 
-Result<> Node::put(const fs::path& path, std::string_view content, mode_t mode) const {
+Result<> Node::put(const fs::path& path, std::string_view content, mode_t mode,
+                   std::optional<timespec> not_before) const {
   const fs::path to = entry(path);
-  auto written = write_file(to, content, mode);
-  return written ? sync_directory(to.parent_path()) : std::move(written);
+  if (auto written = write_file(to, content, mode); !written) {
+    return written;
+  }
+  struct stat info{};
+  if (not_before && ::stat(to.c_str(), &info) == 0 &&
+      std::tie(info.st_mtim.tv_sec, info.st_mtim.tv_nsec) <
+          std::tie(not_before->tv_sec, not_before->tv_nsec)) {
+    const timespec times[] = {{0, UTIME_OMIT}, *not_before};
+    if (::utimensat(AT_FDCWD, to.c_str(), times, 0) != 0) {
+      return fail_system("cannot set the time of " + escape(to.string()));
+    }
+  }
+  return sync_directory(to.parent_path());
 }
 
 Result<> Node::make_directories(const fs::path& path) const {
@@ -145,7 +166,9 @@ Result<bool> Node::remove(const fs::path& path) const {
     if (errno == ENOENT || errno == ENOTDIR) {
       return false;
     }
-    return fail_system("cannot remove " + escape(there.string()));
+    const int error = errno;
+    return fail_system("cannot remove " + escape(there.string()), error,
+                       error == EISDIR ? kNotOurs : "");
   }
   if (auto synced = sync_directory(there.parent_path()); !synced) {
     return std::unexpected(std::move(synced.error()));
@@ -185,4 +208,4 @@ Result<Fd> Node::lock(const fs::path& directory, bool wait) const {
   return fd;
 }
 
-}  // namespace usher::cri_o
+}  // namespace usher::install

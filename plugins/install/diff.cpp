@@ -1,11 +1,11 @@
-#include "cri-o/diff.hpp"
+#include "install/diff.hpp"
 
 #include <cstddef>
 #include <vector>
 
 #include "base/escape.hpp"
 
-namespace usher::cri_o {
+namespace usher::install {
 namespace {
 
 constexpr std::size_t kMaxLines = 1000;
@@ -63,4 +63,4 @@ std::string unified_diff(std::string_view before, std::string_view after, std::s
   return out;
 }
 
-}  // namespace usher::cri_o
+}  // namespace usher::install

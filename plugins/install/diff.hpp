@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-namespace usher::cri_o {
+namespace usher::install {
 
 // Empty where both are equal. One hunk with everything in it; texts above 1,000 lines are not
 // compared line by line.
 std::string unified_diff(std::string_view before, std::string_view after, std::string_view name);
 
-}  // namespace usher::cri_o
+}  // namespace usher::install

@@ -1,0 +1,43 @@
+// The files of containerd's configuration that Usher edits: their backups, their leftovers, and how
+// they are put in place.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "containerd/install/settings.hpp"
+#include "install/node.hpp"
+
+namespace usher::containerd {
+
+// All members take paths on the node and throw plugin::Failure.
+class ConfigFiles {
+ public:
+  ConfigFiles(const InstallOptions& options, const install::Node& node)
+      : options_(options), node_(node) {}
+
+  // Those that were ever edited, as their backups tell.
+  std::vector<std::string> edited() const;
+  bool has_backup(const std::string& path) const;
+  void make_backup(const std::string& path, const std::string& content) const;
+  // Only one that holds `content`: then nothing is lost. False: it stays.
+  bool drop_backup(const std::string& path, const std::string& content) const;
+
+  // By rename, with the mode that the file has. Refuses a link, which the rename would replace.
+  void put(const std::string& path, const std::string& content) const;
+  void check_no_link(const std::string& path) const;
+  void remove_leftovers(const std::string& path) const;
+  // Of specs and backups.
+  void remove_own_leftovers() const;
+  // Beside `path`, where relative imports mean the same.
+  std::string candidate_path(const std::string& path) const;
+  // Base specs of ours that are there.
+  std::vector<std::string> specs() const;
+
+ private:
+  const InstallOptions& options_;
+  const install::Node& node_;
+};
+
+}  // namespace usher::containerd

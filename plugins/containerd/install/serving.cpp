@@ -1,0 +1,66 @@
+#include "containerd/install/serving.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+
+#include "install/running.hpp"
+
+namespace usher::containerd {
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr nanoseconds kTick = std::chrono::milliseconds(20);  // a start is rounded down to one
+constexpr const char* kDefaultConfig = "/etc/containerd/config.toml";
+
+std::string config_of(const install::Process& process) {
+  const auto& words = process.arguments;
+  std::string config = kDefaultConfig;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    for (const std::string name : {"-c", "--config", "-config", "--c"}) {
+      if (words[i] == name && i + 1 < words.size()) {
+        config = words[i + 1];
+      } else if (words[i].starts_with(name + "=")) {
+        config = words[i].substr(name.size() + 1);
+      }
+    }
+  }
+  return config;
+}
+
+std::optional<nanoseconds> written_at(const install::Node& node,
+                                      const std::filesystem::path& path) {
+  auto at = node.written_at(path);
+  if (!at) {
+    at = node.written_at(path.parent_path());
+  }
+  if (!at) {
+    return std::nullopt;
+  }
+  return std::chrono::seconds(at->tv_sec) + nanoseconds(at->tv_nsec);
+}
+
+}  // namespace
+
+Serving serving(const InstallOptions& options, const install::Node& node,
+                const std::vector<std::string>& files) {
+  nanoseconds last{};
+  for (const auto& file : files) {
+    last = std::max(last, written_at(node, file).value_or(nanoseconds()));
+  }
+  Serving out;
+  for (const auto& process : install::processes("containerd", options.root)) {
+    if (config_of(process) != options.config) {
+      continue;
+    }
+    out.all.push_back(process.pid);
+    if (process.started + kTick < last) {
+      out.stale.push_back(process.pid);
+    }
+  }
+  return out;
+}
+
+}  // namespace usher::containerd

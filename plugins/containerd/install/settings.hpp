@@ -1,0 +1,42 @@
+// What an operator can choose of containerd's installation, in [adapters.containerd] or on the
+// command line of `usherctl runtime`.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "install/options.hpp"
+#include "usher/plugin.hpp"
+
+namespace usher::containerd {
+
+enum class Mode { closed, nri, inject };
+
+// The keys that InstallOptions::from reads, for the adapter's own list of what it knows.
+inline constexpr std::array<std::string_view, 12> kInstallKeys = {
+    "root",    "hook_source",       "hook_dir", "socket", "timeout",  "fail",
+    "runtime", "exempt_namespaces", "mode",     "config", "spec_dir", "runtimes"};
+inline constexpr std::array<std::string_view, 2> kProgramKeys = {"containerd", "ctr"};
+
+struct InstallOptions : install::Options {
+  Mode mode = Mode::closed;
+  std::string config = "/etc/containerd/config.toml";
+  std::string spec_dir = "/etc/usher/containerd";
+  std::vector<std::string> runtimes;  // empty: all but Kata's
+  // As seen from here. Empty: the node's own, run with the node's root directory.
+  std::string containerd;
+  std::string ctr;
+
+  // Keys that it does not know are the adapter's. Throws plugin::Failure that names the setting.
+  static InstallOptions from(const plugin::Settings& settings);
+
+  std::string spec_path(const std::string& runtime_name) const;
+  std::string backup_dir() const { return spec_dir + "/backup"; }
+  std::string backup_path(const std::string& file) const;
+};
+
+const char* name_of(Mode mode);
+
+}  // namespace usher::containerd

@@ -1,0 +1,181 @@
+// usher.install/1's verify: is everything as install leaves it, and does the containerd that runs
+// use it?
+#include <algorithm>
+#include <chrono>
+#include <sstream>
+
+#include "base/escape.hpp"
+#include "containerd/install/draft.hpp"
+#include "containerd/install/in_force.hpp"
+#include "containerd/install/installer.hpp"
+#include "containerd/install/serving.hpp"
+#include "install/check.hpp"
+#include "install/diff.hpp"
+#include "install/or_throw.hpp"
+#include "install/program.hpp"
+
+namespace usher::containerd {
+namespace {
+
+using plugin::Report;
+
+constexpr std::chrono::seconds kStatusDeadline{5};
+constexpr const char* kMend =
+    "run: usherctl runtime install containerd, with the options of this runtime";
+
+class Check {
+ public:
+  Check(const InstallOptions& options, Report& report)
+      : options_(options), report_(report), node_(options.root), programs_(options_, node_) {}
+
+  void run() {
+    const auto version = install::version_of(options_.hook_source, options_);
+    const auto program = install::program_path(options_, version.value_or(USHER_VERSION));
+    if (options_.mode != Mode::nri) {
+      install::check_program(node_, options_, program, version.value_or(USHER_VERSION), kMend,
+                             report_);
+    }
+    const Draft draft = make_draft(options_, node_, programs_, program);
+    for (const auto* list : {&draft.specs, &draft.files}) {
+      for (const auto& file : *list) {
+        check_file(file);
+      }
+    }
+    for (const auto& file : draft.config.files) {
+      for (const auto& left : file.left) {
+        report_.problem(left + "; mend it by hand");
+      }
+    }
+    for (const auto& sentence : draft.skipped) {
+      report_.step(USHER_STEP_KEEP, options_.config, sentence);
+    }
+    check_reading(draft);
+    check_running(draft);
+  }
+
+ private:
+  void check_file(const DraftFile& file) {
+    if (file.before == file.after) {
+      report_.step(USHER_STEP_KEEP, file.path, "is as it should be");
+    } else if (!file.before) {
+      report_.problem(file.path + " is missing; " + kMend);
+      return;
+    } else {
+      report_.step(USHER_STEP_REPLACE, file.path, "is not as these settings make it",
+                   install::unified_diff(*file.before, file.after, file.path));
+      report_.problem(file.path + " is not as these settings make it; " + kMend);
+    }
+    install::is_roots(node_, file.path, report_);
+  }
+
+  // What containerd itself makes of the files.
+  void check_reading(const Draft& draft) {
+    if (draft.config.missing) {
+      return;
+    }
+    const auto dump = programs_.dump(options_.config);
+    if (!dump) {
+      report_.problem("containerd would not start on " + options_.config + ": " +
+                      dump.error().message);
+    } else if (const auto missing = missing_in(*dump, draft, options_); !missing.empty()) {
+      report_.problem("containerd reads " + options_.config + " so that " + missing + "; " + kMend);
+    }
+  }
+
+  void check_running(const Draft& draft) {
+    std::vector<std::string> names;
+    for (const auto* list : {&draft.specs, &draft.files}) {
+      for (const auto& file : *list) {
+        names.push_back(file.path);
+      }
+    }
+    const auto running = serving(options_, node_, names);
+    if (!running.stale.empty()) {
+      report_.problem("containerd (pid " + std::to_string(running.stale.front()) +
+                      ") started before its configuration was changed, and reads it at its start "
+                      "only; restart it");
+    } else if (running.all.empty()) {
+      report_.step(USHER_STEP_KEEP, options_.config,
+                   "no containerd with this configuration was seen running");
+    } else {
+      ask(draft);
+    }
+  }
+
+  void ask(const Draft& draft) {
+    const auto listed = programs_.plugins(draft.config.address);
+    if (!listed) {
+      report_.problem("the containerd that runs does not answer: " + listed.error().message);
+      return;
+    }
+    ask_specs(draft);
+    check_plugin(
+        *listed, "io.containerd.grpc.v1", "cri",
+        "it would run no pods; its log says why (a base runtime spec that it cannot read?)");
+    if (draft.nri) {
+      check_plugin(*listed, "io.containerd.nri.v1", "nri",
+                   "labels do not come from it; its log says why");
+    }
+  }
+
+  // What it begins containers with, by its own word.
+  void ask_specs(const Draft& draft) {
+    if (draft.runtimes.empty()) {
+      return;
+    }
+    const auto specs = specs_in_force(node_.follow(draft.config.address), kStatusDeadline);
+    if (!specs) {
+      report_.problem("the containerd that runs does not say with what it begins containers: " +
+                      specs.error().message);
+      return;
+    }
+    for (const auto& runtime : draft.runtimes) {
+      const auto found = specs->find(runtime.name);
+      if (found == specs->end() || found->second != options_.spec_path(runtime.name)) {
+        report_.problem("the containerd that runs begins containers of the runtime " +
+                        escape(runtime.name) + " with " +
+                        (found == specs->end() || found->second.empty() ? "its own base spec"
+                                                                        : escape(found->second)) +
+                        ", not with " + options_.spec_path(runtime.name) + "; restart it");
+      } else {
+        report_.step(USHER_STEP_KEEP, found->second,
+                     "the containerd that runs begins containers of the runtime " +
+                         escape(runtime.name) + " with it");
+      }
+    }
+  }
+
+  // A line is: TYPE ID PLATFORMS STATUS.
+  void check_plugin(const std::string& listed, const std::string& type, const std::string& id,
+                    const std::string& means) {
+    std::istringstream lines(listed);
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string first, second, platforms, status;
+      words >> first >> second >> platforms >> status;
+      if (first == type && second == id) {
+        if (status == "ok") {
+          report_.step(USHER_STEP_KEEP, options_.config, "the containerd that runs has " + id);
+        } else {
+          report_.problem("the containerd that runs has " + id + " in state \"" + escape(status) +
+                          "\": " + means);
+        }
+        return;
+      }
+    }
+    report_.problem("the containerd that runs has no " + id + ": " + means);
+  }
+
+  const InstallOptions& options_;
+  Report& report_;
+  install::Node node_;
+  Programs programs_;
+};
+
+}  // namespace
+
+void verify_containerd(const InstallOptions& options, Report& report) {
+  Check(options, report).run();
+}
+
+}  // namespace usher::containerd
