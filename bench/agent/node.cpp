@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <system_error>
@@ -18,7 +20,8 @@
 
 namespace usher::bench {
 
-Result<Node> Node::start(const std::filesystem::path& cgroup, int containers) {
+Result<Node> Node::start(const std::filesystem::path& cgroup, int containers,
+                         const std::filesystem::path& root) {
   Node node(cgroup);
   std::error_code failed;
   std::filesystem::create_directories(cgroup, failed);
@@ -26,14 +29,14 @@ Result<Node> Node::start(const std::filesystem::path& cgroup, int containers) {
     return fail("cannot make " + cgroup.string() + ": " + failed.message(), failed.value());
   }
   for (int i = 0; i < containers; ++i) {
-    if (auto added = node.add(i); !added) {
+    if (auto added = node.add(i, root); !added) {
       return std::unexpected(added.error());
     }
   }
   return node;
 }
 
-Result<> Node::add(int index) {
+Result<> Node::add(int index, const std::filesystem::path& root) {
   const auto directory = cgroup_ / ("c" + std::to_string(index));
   std::error_code failed;
   std::filesystem::create_directory(directory, failed);
@@ -41,6 +44,12 @@ Result<> Node::add(int index) {
   if (!cgroup) {
     return fail_system("cannot open " + directory.string());
   }
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail_system("cannot make a pipe");
+  }
+  const Fd ready(ends[0]);
+  Fd says(ends[1]);
   clone_args args{};
   args.flags = CLONE_INTO_CGROUP | CLONE_NEWNS | CLONE_NEWPID;
   args.exit_signal = SIGCHLD;
@@ -51,11 +60,19 @@ Result<> Node::add(int index) {
   }
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!root.empty() && ::chroot(root.c_str()) != 0) {
+      ::_exit(1);
+    }
+    says.reset();
     for (;;) {
       ::pause();
     }
   }
   pids_.push_back(pid);
+  says.reset();
+  char none = 0;
+  while (::read(ready.get(), &none, 1) < 0 && errno == EINTR) {
+  }
   return {};
 }
 

@@ -14,8 +14,10 @@ namespace usher::bench {
 
 class Node {
  public:
-  // `cgroup`: a cgroup2 directory to be made, and removed again.
-  static Result<Node> start(const std::filesystem::path& cgroup, int containers);
+  // `cgroup`: a cgroup2 directory to be made, and removed again. `root`: the processes' root
+  // directory, as after the runtime made the container; empty: the node's, as at the hook.
+  static Result<Node> start(const std::filesystem::path& cgroup, int containers,
+                            const std::filesystem::path& root = {});
   Node(Node&& other) noexcept;
   Node& operator=(Node&&) = delete;
   Node(const Node&) = delete;
@@ -26,7 +28,7 @@ class Node {
 
  private:
   explicit Node(std::filesystem::path cgroup) : cgroup_(std::move(cgroup)) {}
-  Result<> add(int index);
+  Result<> add(int index, const std::filesystem::path& root);
   std::filesystem::path cgroup_;
   std::vector<pid_t> pids_;
 };

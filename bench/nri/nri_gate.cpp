@@ -1,9 +1,10 @@
 // How long a runtime waits at NRI's StartContainer: stands for containerd on an NRI socket, takes
 // the agent's plugin, and starts containers one by one, each timed from the request to its answer.
 //
-//   nri_gate SOCKET CGROUP CONTAINERS NAMESPACES
+//   nri_gate SOCKET CGROUP CONTAINERS NAMESPACES ROOT
 //
-// Container i is in namespace ns-(i mod NAMESPACES). Prints NAME VALUE lines for bench/run.
+// Container i is in namespace ns-(i mod NAMESPACES), its root directory is ROOT. Prints NAME VALUE
+// lines for bench/run.
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -141,13 +142,13 @@ v1::StateChangeEvent event(int number, int index, int namespaces) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::fputs("usage: nri_gate SOCKET CGROUP CONTAINERS NAMESPACES\n", stderr);
+  if (argc != 6) {
+    std::fputs("usage: nri_gate SOCKET CGROUP CONTAINERS NAMESPACES ROOT\n", stderr);
     return 2;
   }
   const int containers = std::atoi(argv[3]);
   const int namespaces = std::atoi(argv[4]);
-  auto node = usher::bench::Node::start(argv[2], containers);
+  auto node = usher::bench::Node::start(argv[2], containers, argv[5]);
   if (!node) {
     give_up(node.error().message);
   }

@@ -66,21 +66,21 @@ class Adapter {
   }
 
   static void plan(const plugin::Settings& settings, plugin::Report& report) {
-    plan_containerd(installing(settings), report);
+    plan_containerd(checked(settings), report);
   }
   static void install(const plugin::Settings& settings, plugin::Report& report) {
-    install_containerd(installing(settings), report);
+    install_containerd(checked(settings), report);
   }
   static void verify(const plugin::Settings& settings, plugin::Report& report) {
-    verify_containerd(installing(settings), report);
+    verify_containerd(checked(settings), report);
   }
   static void uninstall(const plugin::Settings& settings, plugin::Report& report) {
-    uninstall_containerd(installing(settings), report);
+    uninstall_containerd(checked(settings), report);
   }
 
  private:
-  // A key that neither knows is refused here too.
-  static InstallOptions installing(const plugin::Settings& settings) {
+  // One table of the node's configuration serves adapter and installer: all of it must be right.
+  static InstallOptions checked(const plugin::Settings& settings) {
     Options::from(settings);
     return InstallOptions::from(settings);
   }

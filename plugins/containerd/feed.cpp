@@ -67,7 +67,7 @@ Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
   auto events = nri::bit(Event::run_pod_sandbox) | nri::bit(Event::remove_pod_sandbox) |
                 nri::bit(Event::start_container) | nri::bit(Event::post_start_container) |
                 nri::bit(Event::remove_container);
-  if (options_.gate == Gate::inject) {
+  if (options_.mode == Mode::inject) {
     events |= nri::bit(Event::create_container);
   }
   static_assert(nri::bit(Event::remove_container) <= nri::kOldestEvents);
@@ -155,7 +155,7 @@ void Feed::notice(nri::Notice notice, nri::Reply reply) {
       gone(USHER_EVENT_SANDBOX_GONE, notice);
       break;
     case Event::create_container:
-      if (options_.gate == Gate::inject && !is_kata(*notice.pod)) {
+      if (options_.mode == Mode::inject && !is_kata(*notice.pod)) {
         return reply.ok(nri::write_adjustment(options_.injected));
       }
       break;

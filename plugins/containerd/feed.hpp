@@ -22,8 +22,8 @@ namespace usher::containerd {
 class Feed : public nri::Service {
  public:
   struct Options {
-    Gate gate = Gate::closed;
-    nri::Hooks injected;                     // what CreateContainer adds, with Gate::inject
+    Mode mode = Mode::closed;
+    nri::Hooks injected;                     // what CreateContainer adds, with Mode::inject
     std::vector<std::string> kata_handlers;  // globs; their containers run in another kernel
   };
   Feed(plugin::Host host, cri::Loop loop, Options options);

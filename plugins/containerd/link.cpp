@@ -15,8 +15,8 @@ cri::Loop loop_of(const plugin::Host& host) {
 
 Link::Link(plugin::Host host, const Options& options)
     : host_(host),
-      standing_(host, options.gate),
-      feed_(host, loop_of(host), {options.gate, options.injected, options.kata_handlers}),
+      standing_(host, options.mode),
+      feed_(host, loop_of(host), {options.mode, options.injected, options.kata_handlers}),
       records_(host, loop_of(host), options,
                [this](std::uint32_t health, const std::string& sentence) {
                  standing_.cri(health, sentence);

@@ -5,28 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "containerd/install/settings.hpp"
 #include "containerd/nri/answers.hpp"
 #include "usher/plugin.hpp"
 
 namespace usher::containerd {
 
-// Who stops a container that nobody let start; docs/containerd.md has the table.
-enum class Gate {
-  closed,  // the hook in the base runtime spec; NRI beside it
-  nri,     // NRI's StartContainer alone
-  inject,  // a hook that NRI's CreateContainer adds
-};
-
 struct Options {
   std::string root = "/";
-  Gate gate = Gate::closed;
+  Mode mode = Mode::closed;  // who stops a container that nobody let start: docs/containerd.md
   std::string nri_socket;
   std::string nri_name = "usher";
   std::string nri_index = "10";
   std::string cri_socket;
   std::chrono::milliseconds cri_deadline{1000};
   std::vector<std::string> kata_handlers = {"kata", "kata-*"};
-  nri::Hooks injected;  // with Gate::inject
+  nri::Hooks injected;  // with Mode::inject
 
   // Throws plugin::Failure that names the setting.
   static Options from(const plugin::Settings& settings);

@@ -13,7 +13,7 @@ namespace usher::containerd {
 
 class Standing {
  public:
-  Standing(plugin::Host host, Gate gate) : host_(host), gate_(gate) {}
+  Standing(plugin::Host host, Mode mode) : host_(host), mode_(mode) {}
 
   void nri(nri::Client::State state, std::string sentence) {
     state_ = state;
@@ -40,7 +40,7 @@ class Standing {
     if (state_ == nri::Client::State::registered) {
       return {USHER_HEALTHY, nri_};
     }
-    if (gate_ != Gate::closed) {
+    if (mode_ != Mode::closed) {
       return {USHER_UNHEALTHY,
               "containers start without asking the agent, as this mode's gate is "
               "NRI: " +
@@ -59,7 +59,7 @@ class Standing {
   }
 
   plugin::Host host_;
-  Gate gate_;
+  Mode mode_;
   nri::Client::State state_ = nri::Client::State::absent;
   std::string nri_;
   std::uint32_t cri_health_ = 0;

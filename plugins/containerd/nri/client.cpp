@@ -87,14 +87,14 @@ cri::Detached Client::run() {
     if (std::chrono::steady_clock::now() - begun >= options_.steady) {
       pause = options_.first_pause;
     }
-    if (std::exchange(refused_, false)) {
-      pause = options_.longest_pause;
+    const bool refused = std::exchange(refused_, false);
+    if (refused) {
       tell(State::refused, sentence_);
     } else {
       tell(state_ == State::absent ? State::absent : State::lost, ended.error().message);
     }
     if (!made_) {
-      co_await Wait{*this, jittered(pause)};
+      co_await Wait{*this, jittered(refused ? options_.refused_pause : pause)};
     }
     pause = std::min(pause * 2, options_.longest_pause);
   }

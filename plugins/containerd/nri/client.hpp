@@ -46,6 +46,8 @@ class Client {
     std::string index = "10";                    // two digits; plugins are called in their order
     std::chrono::milliseconds first_pause{100};  // until the next try, doubled up to
     std::chrono::milliseconds longest_pause{5000};
+    // After a runtime that is none for us, unless its socket is made anew.
+    std::chrono::milliseconds refused_pause{60'000};
     // A connection that held this long begins with the first pause again.
     std::chrono::milliseconds steady{10'000};
     std::chrono::milliseconds register_within{5000};

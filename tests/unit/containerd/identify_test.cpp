@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(sockets_lie_below_another_root) {
   const auto options = Options::from(plugin::Settings(raw.get()));
   BOOST_TEST(options.nri_socket == "/host/run/nri/nri.sock");
   BOOST_TEST(options.cri_socket == "/host/run/containerd/containerd.sock");
-  BOOST_TEST((options.gate == Gate::closed));
+  BOOST_TEST((options.mode == Mode::closed));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
