@@ -40,7 +40,7 @@ std::vector<Attachment> pinned_attachments(const fs::path& root) {
     std::uint32_t size = sizeof(info);
     // A map would answer too, with what a map is.
     if (link && entry->path().parent_path().parent_path().filename() == "links" &&
-        bpf_link_get_info_by_fd(link.get(), &info, &size) == 0) {
+        bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0) {
       attachments.push_back({.link = info.id, .program = info.prog_id});
     }
   }
