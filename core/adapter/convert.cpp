@@ -161,6 +161,12 @@ Checked<identity::Identity> identity_of(const usher_identity* given) {
   if ((from.flags & ~(USHER_IDENTITY_SANDBOX | USHER_IDENTITY_LABELS_KNOWN)) != 0) {
     return std::unexpected(bad("set identity flags that this agent does not know: update usherd"));
   }
+  if ((from.unknown & ~(USHER_UNKNOWN_HANDLER | USHER_UNKNOWN_RECORD)) != 0) {
+    return std::unexpected(
+        bad("left a part of an identity unknown that this agent does not know: update usherd"));
+  }
+  to.handler_unknown = (from.unknown & USHER_UNKNOWN_HANDLER) != 0;
+  to.record_unknown = (from.unknown & USHER_UNKNOWN_RECORD) != 0;
   to.is_sandbox = (from.flags & USHER_IDENTITY_SANDBOX) != 0;
   to.labels_known = (from.flags & USHER_IDENTITY_LABELS_KNOWN) != 0;
   const std::tuple<usher_string, const char*, std::string*> texts[] = {

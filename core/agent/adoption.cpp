@@ -60,7 +60,8 @@ struct Adoption {
     entry.workload.slot = slot.slot;
     entry.workload.incarnation = slot.value.incarnation;
     entry.workload.released = (slot.value.flags & USHER_WORKLOAD_RELEASED) != 0;
-    entry.started = true;
+    // A task carries an identity from its exec on: a container that waits at its gate has none yet.
+    entry.started = held.contains(slot.slot);
     const bool running = locator.exists(entry.workload.placement);
     if (!running && !held.contains(slot.slot)) {
       drop(slot.slot, slot.value.cgroup);

@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "agent/adapter_health.hpp"
 #include "agent/kernel_events.hpp"
 #include "agent/run_lock.hpp"
 
@@ -129,6 +130,9 @@ Result<> Agent::open_adapters() {
     journal_.log().info(info.state == adapter::AdapterInfo::State::running ? "adapter is running"
                                                                            : "adapter does not run",
                         {{"adapter", info.name}, {"reason", info.reason}});
+  }
+  if (const auto unserved = unserved_warning(adapters_->adapters(), config_.tetragon_runtime)) {
+    journal_.log().warning(*unserved);
   }
   return {};
 }

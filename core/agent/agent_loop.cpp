@@ -151,8 +151,12 @@ std::vector<std::string> Agent::warnings() const {
   for (auto& warning : feed_->warnings()) {
     out.push_back(std::move(warning));
   }
-  for (auto& warning : adapter_warnings(adapters_->adapters())) {
+  const auto adapters = adapters_->adapters();
+  for (auto& warning : adapter_warnings(adapters)) {
     out.push_back(std::move(warning));
+  }
+  if (auto unserved = unserved_warning(adapters, config_.tetragon_runtime)) {
+    out.push_back(std::move(*unserved));
   }
   std::size_t unattributed = 0;
   for (const auto slot : registry_.slots()) {

@@ -98,6 +98,12 @@ bool learn(Identity& known, const Identity& other) {
     take(known.*part.member, other.*part.member);
   }
   take(known.image, other.image);
+  const auto no_longer = [&](bool& unknown, bool still) {
+    learned = learned || (unknown && !still);
+    unknown = unknown && still;
+  };
+  no_longer(known.record_unknown, other.record_unknown);
+  no_longer(known.handler_unknown, other.handler_unknown && known.runtime_handler.empty());
   if (learned) {
     append_source(known.identity_source, other.identity_source);
   }

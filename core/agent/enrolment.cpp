@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/mount_namespaces.hpp"
+#include "agent/shown.hpp"
 #include "base/escape.hpp"
 #include "identity/oci_state.hpp"
 #include "identity/placement.hpp"
@@ -71,9 +72,10 @@ asio::awaitable<v1::HookResponse> Enrolment::hook(v1::HookRequest request) {
   }
   v1::HookResponse response;
   response.set_verdict(v1::HookResponse::VERDICT_REFUSE);
-  response.set_message(fmt::format("container {} refused at {}: {}",
-                                   state ? escape(state->id) : "(unknown)", stage_word(stage),
-                                   verdict.error().message));
+  response.set_message(
+      cut(fmt::format("container {} refused at {}: {}", state ? shown(state->id) : "(unknown)",
+                      stage_word(stage), verdict.error().message),
+          kShownMessage));
   identity::Identity about;
   about.container_id = state ? state->id : "";
   p_.journal.tell(LogLevel::error, "refused", response.message(), &about);

@@ -56,6 +56,7 @@ class Enrolment {
 
   // The gate for a hook that tells neither runtime nor pid. The runtime is the one whose adapter
   // has the pod's sandbox on record, or `named_runtime` where the node's configuration names one.
+  // What the notice says of the pod is compared and told, and decides nothing.
   asio::awaitable<v1::HookResponse> notice(api::ContainerNotice notice, std::string named_runtime);
 
   enum class Admitted : std::uint8_t { enrolled, confirmed };
@@ -68,6 +69,9 @@ class Enrolment {
   // are not tagged yet.
   Result<Admitted> admit(ReportedContainer container);
 
+  // A runtime's records are complete: what workloads lack of their pod's is filled in from them.
+  void learn_from_records(const std::string& runtime);
+
   GateTimes::Summary times() const { return times_.summary(); }
 
  private:
@@ -79,7 +83,12 @@ class Enrolment {
   Result<Found> locate(const ReportedContainer& container) const;
   Result<Admitted> take_in(identity::Identity who, const std::string& runtime, Found found);
   asio::awaitable<Result<>> gate(std::string runtime, identity::OciState state, std::string raw);
-  asio::awaitable<Result<>> gate(api::ContainerNotice notice, std::string named_runtime);
+  // `found`: what is known of the container so far, for whoever tells of a refusal.
+  asio::awaitable<Result<>> gate(api::ContainerNotice notice, std::string named_runtime,
+                                 identity::Identity& found);
+  asio::awaitable<Result<identity::Identity>> identify_noticed(const std::string& runtime,
+                                                               const std::string& named_runtime,
+                                                               const identity::OciState& state);
   Result<std::string> runtime_of(std::string_view pod_uid, const std::string& named) const;
   Result<> confirm(const identity::OciState& state) const;
   // Null: the container is not enrolled and its cgroup is free.
@@ -87,6 +96,8 @@ class Enrolment {
   // The container is enrolled: both must say the same; what is new of it is taken over.
   Result<> confirm(Entry& entry, const identity::Identity& who, const std::string& runtime,
                    const Found* found);
+  // Makes `known` the entry's identity, on disk as well, and applies what that changes.
+  Result<> take_over(Entry& entry, identity::Identity known, std::string_view why);
   Result<> enrol(identity::Workload workload, ProfileHandle profile);
 
   Parts p_;

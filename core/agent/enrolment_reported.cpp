@@ -97,13 +97,17 @@ Result<> Enrolment::confirm(Entry& entry, const identity::Identity& who, const s
       return fail(
           fmt::format("a container of this id is enrolled in slot {}", other->workload.slot));
     }
+    // A profile for a root of which it is not known what it merges would have holes.
+    const auto merged =
+        found != nullptr ? found->merged() : fail("it cannot be told where it runs");
+    if (!merged) {
+      return fail_in("cannot read its root, so it keeps the profile that it has; restart it",
+                     merged.error());
+    }
     known = who;
     workload.runtime = runtime;
-    if (found != nullptr) {
-      const auto merged = found->merged();
-      workload.placement = found->placement;
-      workload.placement.merged = merged.value_or(0);
-    }
+    workload.placement = found->placement;
+    workload.placement.merged = *merged;
   } else if (workload.runtime != runtime) {
     return fail(fmt::format("it was enrolled as one of runtime \"{}\", now \"{}\" claims it",
                             escape(workload.runtime), escape(runtime)));
@@ -112,6 +116,33 @@ Result<> Enrolment::confirm(Entry& entry, const identity::Identity& who, const s
   } else if (!learn(known, who)) {
     return {};
   }
+  return take_over(entry, std::move(known),
+                   anonymous ? "a workload without a record is known again" : "");
+}
+
+void Enrolment::learn_from_records(const std::string& runtime) {
+  for (const auto slot : p_.registry.slots()) {
+    auto& entry = *p_.registry.by_slot(slot);
+    const auto& workload = entry.workload;
+    auto known = workload.identity;
+    const bool lacks = !known.labels_known || known.handler_unknown || known.record_unknown;
+    if (!lacks || !entry.attributed || workload.ended || workload.runtime != runtime) {
+      continue;
+    }
+    auto joined = p_.sandboxes.join(runtime, known);
+    if (joined && known != workload.identity) {
+      joined = take_over(entry, std::move(known), "");
+    }
+    if (!joined) {
+      p_.journal.log().warning("what the runtime's record says of " +
+                               display_name(entry.workload.identity) +
+                               " is not taken: " + joined.error().message);
+    }
+  }
+}
+
+Result<> Enrolment::take_over(Entry& entry, identity::Identity known, std::string_view why) {
+  const auto& workload = entry.workload;
   p_.registry.identify(workload.slot, std::move(known));
   entry.attributed = true;
   if (auto written = p_.records.write(workload); !written) {
@@ -119,9 +150,9 @@ Result<> Enrolment::confirm(Entry& entry, const identity::Identity& who, const s
                              written.error().message);
   }
   p_.journal.tell(LogLevel::info, "identified",
-                  anonymous ? "a workload without a record is known again"
-                            : "more is known of it: " + workload.identity.identity_source +
-                                  "; labels: " + workload.identity.labels_source,
+                  why.empty() ? "more is known of it: " + workload.identity.identity_source +
+                                    "; labels: " + workload.identity.labels_source
+                              : std::string(why),
                   &workload.identity);
   // What was learned can make other policies apply.
   if (auto moved = reapply_to(entry, p_.policies, p_.profiles, p_.enforcer); !moved) {

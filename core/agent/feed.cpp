@@ -160,6 +160,7 @@ void Feed::synced(const AdapterEvent& event) {
     return refused.adapter == event.adapter && refused.runtime == event.runtime && !refused.seen;
   });
   begin_list(event);
+  p_.enrolment.learn_from_records(event.runtime);
   p_.journal.log().info(fmt::format("the runtime's list is complete: {} sandboxes, {} forgotten",
                                     p_.sandboxes.size_of(event.adapter), swept),
                         {{"adapter", event.adapter}, {"runtime", event.runtime}});

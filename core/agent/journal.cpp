@@ -3,6 +3,8 @@
 #include <chrono>
 #include <optional>
 
+#include "agent/shown.hpp"
+
 namespace usher::agent {
 
 namespace {
@@ -65,12 +67,12 @@ LogFields fields_of(const v1::Event& event) {
 }  // namespace
 
 void describe(const identity::Identity& who, v1::Event& event) {
-  event.set_pod_namespace(who.pod_namespace);
-  event.set_pod_name(who.pod_name);
-  event.set_pod_uid(who.pod_uid);
-  event.set_container_name(who.container_name);
-  event.set_container_id(who.container_id);
-  event.set_image(who.image);
+  event.set_pod_namespace(cut(who.pod_namespace, kShownField));
+  event.set_pod_name(cut(who.pod_name, kShownField));
+  event.set_pod_uid(cut(who.pod_uid, kShownField));
+  event.set_container_name(cut(who.container_name, kShownField));
+  event.set_container_id(cut(who.container_id, kShownField));
+  event.set_image(cut(who.image, kShownField));
 }
 
 void Journal::publish(v1::Event event) {
@@ -112,7 +114,7 @@ void Journal::tell(LogLevel level, std::string_view type, std::string_view messa
   v1::Event event;
   event.set_type(std::string(type));
   event.set_severity(std::string(word(level)));
-  event.set_message(std::string(message));
+  event.set_message(cut(message, kShownField));
   if (about != nullptr) {
     describe(*about, event);
   }

@@ -21,7 +21,8 @@ class Journal {
 
   // An event without a time gets the current one. Its severity decides the log's level.
   void publish(v1::Event event);
-  // An event of the agent's own making; `about` may be null.
+  // An event of the agent's own making; `about` may be null. A message and names longer than
+  // kShownField (shown.hpp) are cut.
   void tell(LogLevel level, std::string_view type, std::string_view message,
             const identity::Identity* about = nullptr);
   // What an adapter, or the host of it, says: a line of the log; from warnings on an event too, as

@@ -61,6 +61,10 @@ Locator machine_locator(const std::filesystem::path& cgroup_root) {
       .merged_of = [running](int pid) { return identity::merged_of_process(pid, running); },
       .init_in =
           [at_gate](std::string_view path) { return identity::init_process_in(path, at_gate); },
+      .noticed_root =
+          [at_gate](const std::string& said, const std::string& cgroups_path, int pid) {
+            return identity::noticed_root(said, cgroups_path, pid, at_gate);
+          },
       .exists =
           [cgroup_root](const identity::Placement& placement) {
             if (placement.cgroup_path.empty()) {

@@ -21,6 +21,10 @@ struct Locator {
   std::function<Result<std::uint32_t>(int pid)> merged_of;
   // The runtime's init in a cgroup, before the container's program.
   std::function<Result<int>(std::string_view cgroup_path)> init_in;
+  // The container's root on the host, of which only a hook's word `said` is there.
+  std::function<Result<std::filesystem::path>(const std::string& said,
+                                              const std::string& cgroups_path, int pid)>
+      noticed_root;
   // Is that very cgroup (path and id; the id alone where the path is empty) still there?
   std::function<bool(const identity::Placement&)> exists;
   // Does anybody outside that cgroup live in its mount namespace? Slow: looks at every thread.

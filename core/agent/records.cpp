@@ -36,6 +36,8 @@ ordered_json identity_to_json(const identity::Identity& who) {
           {"labels", labels},
           {"labels_known", who.labels_known},
           {"is_sandbox", who.is_sandbox},
+          {"handler_unknown", who.handler_unknown},
+          {"record_unknown", who.record_unknown},
           {"identity_source", escape(who.identity_source)},
           {"labels_source", escape(who.labels_source)}};
 }
@@ -63,6 +65,8 @@ identity::Identity identity_from_json(const json& value) {
   }
   who.labels_known = value.at("labels_known").get<bool>();
   who.is_sandbox = value.at("is_sandbox").get<bool>();
+  who.handler_unknown = value.value("handler_unknown", false);  // older records have neither
+  who.record_unknown = value.value("record_unknown", false);
   who.identity_source = bytes(value.at("identity_source"));
   who.labels_source = bytes(value.at("labels_source"));
   return who;

@@ -21,6 +21,7 @@ std::string question(const identity::Identity& who, std::string_view runtime) {
   append(key, who.image);
   append(key, who.runtime_handler);
   key += who.labels_known ? 'k' : 'u';
+  key += who.handler_unknown ? 'u' : 'k';
   key += who.is_sandbox ? 's' : 'c';
   for (const auto& [name, value] : who.pod_labels) {
     append(key, name);

@@ -59,6 +59,8 @@ Result<> Sandboxes::keep(std::string_view adapter, std::string_view runtime,
     return {};
   }
   auto& kept = found->second;
+  // The host lets one adapter serve a runtime, so that this is not met; a record that changes hands
+  // all the same must not be swept by one adapter's list and be vouched for by another's.
   if (kept.adapter != adapter) {
     return fail(fmt::format("sandbox {} of runtime \"{}\" was named by adapter {} already",
                             escape(id), escape(runtime), kept.adapter));

@@ -25,6 +25,8 @@ struct Options {
   std::string hook_socket;
   std::string runtime;
   std::string fail;
+  std::string mode;
+  std::vector<std::string> handlers;
   std::int64_t hook_timeout = 0;
   std::vector<std::string> exempt_namespaces;
   std::vector<std::string> others;  // KEY=VALUE
@@ -43,8 +45,12 @@ struct Options {
     set("socket", hook_socket);
     set("runtime", runtime);
     set("fail", fail);
+    set("mode", mode);
     if (hook_timeout != 0) {
       out["timeout"] = hook_timeout;
+    }
+    if (!handlers.empty()) {
+      out["runtimes"] = handlers;
     }
     if (!exempt_namespaces.empty()) {
       out["exempt_namespaces"] = exempt_namespaces;
@@ -74,9 +80,15 @@ void add_options(CLI::App& sub, Options& options) {
   sub.add_option("--hook-timeout", options.hook_timeout,
                  "How long the hook waits for the agent, in milliseconds")
       ->check(CLI::PositiveNumber);
-  sub.add_option("--runtime", options.runtime, "The runtime that the hook names: cri-o, podman");
+  sub.add_option("--runtime", options.runtime,
+                 "The runtime that the hook names: cri-o, podman, containerd");
   sub.add_option("--fail", options.fail, "What the hook does without an agent")
       ->check(CLI::IsMember({"closed", "open"}));
+  sub.add_option("--mode", options.mode, "containerd: where a start is gated")
+      ->check(CLI::IsMember({"closed", "nri", "inject"}));
+  sub.add_option("--handler", options.handlers,
+                 "containerd: a runtime of its configuration that gets the hook, repeatable; "
+                 "without it all but Kata's");
   sub.add_option("--exempt-namespace", options.exempt_namespaces,
                  "Starts without an agent; a glob, repeatable");
   sub.add_option("--set", options.others, "Any other setting of the adapter: KEY=VALUE")

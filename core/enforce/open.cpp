@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <chrono>
 #include <utility>
 
 #include "enforce/cgroup_root.hpp"
+#include "enforce/departure.hpp"
 #include "enforce/kernel_enforcer.hpp"
 #include "enforce/kernel_facts.hpp"
 #include "enforce/loader.hpp"
@@ -12,6 +14,8 @@
 namespace usher::enforce {
 
 namespace {
+
+constexpr std::chrono::seconds kDeparture{5};
 
 Result<Backend> choose_backend(const std::string& wanted, std::vector<std::string>& warnings) {
   if (wanted != "auto" && wanted != "lsm" && wanted != "tracepoint") {
@@ -212,7 +216,11 @@ Result<std::unique_ptr<Enforcer>> Enforcer::open(const Options& options) {
 }
 
 Result<> Enforcer::teardown(const std::filesystem::path& pins) {
-  return Pins::remove_all(pins);
+  const auto attached = pinned_attachments(pins);
+  if (auto removed = Pins::remove_all(pins); !removed) {
+    return removed;
+  }
+  return await_departure(attached, kDeparture);
 }
 
 }  // namespace usher::enforce

@@ -24,6 +24,10 @@ struct Identity {
   Labels pod_labels;
   bool labels_known = false;  // false: no source for labels answered; not the same as "has none"
   bool is_sandbox = false;    // the pod's own (pause) container
+  // True: an empty runtime_handler is not "has none"; its runtime does not tell it, or not now.
+  bool handler_unknown = false;
+  // True: its runtime keeps a record of the pod, which could not be had.
+  bool record_unknown = false;
   // Which record each part came from, for `usherctl workloads`: "cri-o annotations", "podman
   // annotations (as the caller wrote them)", "cri", …
   std::string identity_source;

@@ -59,4 +59,11 @@ Result<std::uint32_t> merged_directories(const std::filesystem::path& rootfs);
 // absolute on the host.
 Result<std::filesystem::path> rootfs_of(const OciState& state);
 
+// The same from a hook that names no bundle, only `said`: the bundle, the root, or BUNDLE/ROOT,
+// also where ROOT is absolute. It is not believed: a config.json there must place the container
+// into `cgroups_path` and name that root, or the root must be a mount that `pid`, the runtime's
+// init, has. Errors: none of this holds.
+Result<std::filesystem::path> noticed_root(const std::string& said, std::string_view cgroups_path,
+                                           int pid, const PlacementOptions& options);
+
 }  // namespace usher::identity

@@ -45,39 +45,63 @@ bool labels_hold(const Selector& selector, const identity::Labels& labels) {
                              [&](const auto& e) { return holds(e, labels); });
 }
 
-bool all_but_labels_hold(const Selector& selector, const identity::Identity& who,
-                         std::string_view runtime) {
+// Every part whose answer is always known.
+bool plain_parts_hold(const Selector& selector, const identity::Identity& who,
+                      std::string_view runtime) {
   return (!who.is_sandbox || selector.sandboxes) &&
          any_glob(selector.namespaces, who.pod_namespace) && any_of(selector.runtimes, runtime) &&
-         any_of(selector.runtime_handlers, who.runtime_handler) &&
          any_glob(selector.containers, who.container_name) && any_glob(selector.images, who.image);
+}
+
+bool handler_holds(const Selector& selector, const identity::Identity& who) {
+  return any_of(selector.runtime_handlers, who.runtime_handler);
+}
+
+void append(std::string& names, const std::string& name) {
+  names += (names.empty() ? "" : ", ") + name;
 }
 
 }  // namespace
 
 bool selects(const Selector& selector, const identity::Identity& who, std::string_view runtime) {
-  return all_but_labels_hold(selector, who, runtime) && labels_hold(selector, who.pod_labels);
+  return plain_parts_hold(selector, who, runtime) && handler_holds(selector, who) &&
+         labels_hold(selector, who.pod_labels);
 }
 
 Result<RuleSet> resolve(const PolicySet& set, const identity::Identity& who,
                         std::string_view runtime) {
   RuleSet out;
-  std::string undecided;
+  const bool handler_known = !who.handler_unknown || !who.runtime_handler.empty();
+  std::string by_labels;
+  std::string by_handler;
   for (const auto& policy : set.policies) {
     const Selector& selector = policy->select;
-    if (!all_but_labels_hold(selector, who, runtime)) {
+    const bool needs_handler = !selector.runtime_handlers.empty() && !handler_known;
+    const bool needs_labels = selector.needs_labels() && !who.labels_known;
+    // What is known may rule it out whatever the rest is.
+    if (!plain_parts_hold(selector, who, runtime) ||
+        (!needs_handler && !handler_holds(selector, who)) ||
+        (!needs_labels && !labels_hold(selector, who.pod_labels))) {
       continue;
     }
-    if (selector.needs_labels() && !who.labels_known) {
-      undecided += (undecided.empty() ? "" : ", ") + policy->name;
-    } else if (labels_hold(selector, who.pod_labels)) {
+    if (needs_handler) {
+      append(by_handler, policy->name);
+    } else if (needs_labels) {
+      append(by_labels, policy->name);
+    } else {
       out.policies.push_back(policy);
     }
   }
-  if (!undecided.empty()) {
-    return fail("whether " + undecided +
+  if (!by_labels.empty()) {
+    return fail("whether " + by_labels +
                 " applies depends on the pod's labels, which the runtime did not give: check that "
-                "the runtime's adapter is healthy (usherctl status), or select by namespace");
+                "the runtime's adapter is healthy (usherctl adapters), or select by namespace");
+  }
+  if (!by_handler.empty()) {
+    return fail("whether " + by_handler +
+                " applies depends on the pod's runtime handler, which the runtime did not give: "
+                "CRI has a field for it that not every runtime fills (docs/policy-reference.md); "
+                "select by namespace, or by runtimes those that do");
   }
   return out;
 }

@@ -28,6 +28,7 @@ class Adapter {
   static void probe(const plugin::Settings& settings) {
     // First, so that a slip of the pen is told on every node.
     const auto options = Options::from(settings);
+    InstallOptions::from(settings);
     if (settings.has("nri.socket") || settings.has("cri.socket")) {
       return;  // who names a socket means it
     }

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <optional>
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
 
 #include "base/escape.hpp"
 #include "cri-o/identify.hpp"
+
+#define USHER_TOML usher_cri_o_toml
+#include "install/checked_toml.hpp"
 
 namespace usher::cri_o {
 namespace {
@@ -35,19 +36,31 @@ Result<std::vector<fs::path>> files_at(const fs::path& path) {
   return files;
 }
 
+Result<toml::table> parse(const std::string& text, const std::string& name) {
+  const auto broken = [&](const toml::source_position& at, std::string_view why) {
+    return fail(escape(name) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
+                ": " + escape(why));
+  };
+  try {
+    return toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    return broken(error.source().begin, error.description());
+  } catch (const std::logic_error& error) {
+    return broken({1, 1}, std::string(error.what()) + " in a key, a value or a table's name");
+  }
+}
+
 Result<std::optional<Dirs>> hooks_dir_in(const install::Node& node, const fs::path& file,
                                          std::string_view table) {
   auto text = node.read_here(file, 4U << 20);
   if (!text) {
     return std::unexpected(std::move(text.error()));
   }
-  const auto parsed = toml::parse(*text, file.string());
+  const auto parsed = parse(*text, file.string());
   if (!parsed) {
-    const auto& where = parsed.error().source().begin;
-    return fail(escape(file.string()) + ":" + std::to_string(where.line) + ":" +
-                std::to_string(where.column) + ": " + std::string(parsed.error().description()));
+    return std::unexpected(parsed.error());
   }
-  const auto value = parsed.table().at_path(std::string(table) + ".hooks_dir");
+  const auto value = parsed->at_path(std::string(table) + ".hooks_dir");
   if (!value) {
     return std::nullopt;
   }

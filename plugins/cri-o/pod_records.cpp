@@ -41,6 +41,7 @@ cri::Lister::Options lister_options(const plugin::Settings& settings) {
   options.runtime = kCriO;
   options.socket = socket_of(settings);
   options.deadline = std::chrono::milliseconds(deadline);
+  options.tells_handlers = false;  // CRI-O leaves that field of its records empty
   return options;
 }
 
@@ -96,8 +97,10 @@ struct PodRecords::Asking {
 };
 
 void PodRecords::answer(plugin::Identity who, plugin::Answer answer) {
+  who.handler_unknown = true;
+  who.record_unknown = !who.is_sandbox;  // of a sandbox that it is just making CRI-O has none
   if (lister_ == nullptr || who.is_sandbox) {
-    answer.is(who);  // CRI-O has no record of a sandbox that it is just making
+    answer.is(who);
     return;
   }
   ask(std::move(who), std::move(answer));
@@ -109,6 +112,8 @@ cri::Detached PodRecords::ask(plugin::Identity who, plugin::Answer answer) {
     const auto sandbox = co_await lister_->client().sandbox(who.sandbox_id);
     if (sandbox) {
       cri::join(who, *sandbox);
+      who.record_unknown = false;
+      who.handler_unknown = who.runtime_handler.empty();
       if (!who.labels_known) {
         host_.log(USHER_LOG_WARNING, "labels of " + escape(who.container_id) +
                                          " are not known: " + sandbox->labels_problem);
@@ -123,6 +128,7 @@ cri::Detached PodRecords::ask(plugin::Identity who, plugin::Answer answer) {
                                          " are not known: " + sandbox.error().message);
       }
       answer.is(who);
+      lister_->missed(sandbox.error().message);  // last: what follows is not this question's
     }
   } catch (const std::exception& problem) {
     answer.refuse(problem.what());

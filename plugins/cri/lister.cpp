@@ -63,10 +63,13 @@ void join(plugin::Identity& who, const Sandbox& sandbox, std::string_view source
 struct Lister::Pause {
   Lister& lister;
   std::chrono::milliseconds length;  // 0: until something happens
-  bool await_ready() const { return lister.stopping_ || lister.lost_; }
+  bool await_ready() const {
+    return lister.stopping_ || lister.lost_ || (length.count() == 0 && lister.missed_);
+  }
   void await_suspend(std::coroutine_handle<> who) const {
     lister.waiter_ = who;
-    if (length.count() == 0) {
+    lister.idle_ = length.count() == 0;
+    if (lister.idle_) {
       return;
     }
     auto timer = lister.loop_.timer(length, [&to = lister](auto) {
@@ -78,7 +81,10 @@ struct Lister::Pause {
       lister.timer_ = std::move(*timer);
     }
   }
-  void await_resume() const { lister.timer_.cancel(); }
+  void await_resume() const {
+    lister.idle_ = false;
+    lister.timer_.cancel();
+  }
 };
 
 Lister::Lister(plugin::Host host, Options options)
@@ -96,6 +102,18 @@ Lister::Lister(plugin::Host host, Options options)
 void Lister::start() {
   running_ = true;
   run();
+}
+
+void Lister::missed(const std::string& why) {
+  if (health_ == USHER_HEALTHY) {
+    tell(USHER_DEGRADED, why);
+  }
+  missed_ = true;
+  if (idle_) {
+    if (const auto waiter = std::exchange(waiter_, {})) {
+      waiter.resume();
+    }
+  }
 }
 
 void Lister::stop(std::function<void()> stopped) {
@@ -127,10 +145,14 @@ Detached Lister::run() {
   auto pause = options_.first_pause;
   while (!stopping_) {
     lost_ = false;
+    missed_ = false;
     const auto listed = co_await list();
     if (listed) {
       pause = options_.first_pause;
       co_await Pause{*this, std::chrono::milliseconds(0)};
+      if (missed_) {  // a runtime that misses every other answer is not kept busy with lists
+        co_await Pause{*this, options_.first_pause};
+      }
       continue;
     }
     // A runtime that was there is lost; one that never was may not be installed.
@@ -222,6 +244,7 @@ Task<Result<>> Lister::publish_containers(const std::map<std::string, Sandbox>& 
 
 // A host that has no room now is asked again.
 Task<Result<>> Lister::publish(std::uint32_t kind, plugin::Identity who, int pid) {
+  who.handler_unknown = !options_.tells_handlers && who.runtime_handler.empty();
   const plugin::detail::RawIdentity raw(who);
   usher_event event{};
   event.size = sizeof event;

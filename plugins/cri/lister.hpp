@@ -31,7 +31,10 @@ class Lister {
     std::chrono::milliseconds deadline{1000};
     std::chrono::milliseconds first_pause{100};  // until the next try, doubled up to
     std::chrono::milliseconds longest_pause{5000};
-    // Told at each change: USHER_HEALTHY, USHER_DEGRADED (never reached yet), USHER_UNHEALTHY.
+    // False: an empty runtime handler in its records is none that it tells, not the default one.
+    bool tells_handlers = true;
+    // Told at each change: USHER_HEALTHY, USHER_DEGRADED (never reached yet, or an answer was
+    // missed since), USHER_UNHEALTHY.
     std::function<void(std::uint32_t health, const std::string& reason)> health;
   };
   Lister(plugin::Host host, Options options);
@@ -40,6 +43,9 @@ class Lister {
 
   Client& client() { return client_; }
   void start();
+  // A question got no answer: degraded with that reason, and lists again, at once where the last
+  // list was complete; a complete list says that all is well again.
+  void missed(const std::string& why);
   // Ends every question over CRI as well. `stopped` is called once, maybe at once.
   void stop(std::function<void()> stopped);
 
@@ -62,6 +68,8 @@ class Lister {
   bool running_ = false;
   bool stopping_ = false;
   bool lost_ = false;
+  bool missed_ = false;             // an answer, since the last list began
+  bool idle_ = false;               // run() waits for something to happen
   std::coroutine_handle<> waiter_;  // of run(), in a pause
   Registration timer_;
   std::function<void()> stopped_;

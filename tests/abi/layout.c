@@ -55,6 +55,9 @@ _Static_assert(offsetof(usher_identity, pod_labels) == 136, "usher_identity.pod_
 _Static_assert(offsetof(usher_identity, pod_label_count) == 144, "usher_identity.pod_label_count");
 _Static_assert(offsetof(usher_identity, identity_source) == 152, "usher_identity.identity_source");
 _Static_assert(offsetof(usher_identity, labels_source) == 168, "usher_identity.labels_source");
+#ifndef FROZEN
+_Static_assert(offsetof(usher_identity, unknown) == 184, "usher_identity.unknown");
+#endif
 _Static_assert(SIZE_IS(usher_event, 56), "usher_event");
 _Static_assert(offsetof(usher_event, size) == 0, "usher_event.size");
 _Static_assert(offsetof(usher_event, kind) == 4, "usher_event.kind");
@@ -144,6 +147,10 @@ _Static_assert(USHER_VALUE_BOOLEAN == 4, "USHER_VALUE_BOOLEAN");
 _Static_assert(USHER_VALUE_LIST == 5, "USHER_VALUE_LIST");
 _Static_assert(USHER_IDENTITY_SANDBOX == 1u, "USHER_IDENTITY_SANDBOX");
 _Static_assert(USHER_IDENTITY_LABELS_KNOWN == 2u, "USHER_IDENTITY_LABELS_KNOWN");
+#ifndef FROZEN
+_Static_assert(USHER_UNKNOWN_HANDLER == 1u, "USHER_UNKNOWN_HANDLER");
+_Static_assert(USHER_UNKNOWN_RECORD == 2u, "USHER_UNKNOWN_RECORD");
+#endif
 _Static_assert(USHER_EVENT_SANDBOX_STARTING == 1, "USHER_EVENT_SANDBOX_STARTING");
 _Static_assert(USHER_EVENT_SANDBOX_GONE == 2, "USHER_EVENT_SANDBOX_GONE");
 _Static_assert(USHER_EVENT_CONTAINER_STARTING == 3, "USHER_EVENT_CONTAINER_STARTING");

@@ -1,14 +1,13 @@
 #!/bin/bash
 # tests: native
-# timeout: 600
+# timeout: 900
 # containerd's installer on the real containerd 1.6, 1.7 and 2.1: plan, install, verify, uninstall;
 # killed at each step; started on what comes out, with pods whose gate is called.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 world "$@"
 SERVER=$BIN/tests/hook_server
-ADAPTER=$BIN/tests/containerd_installer.so
-for need in "$SERVER" "$ADAPTER" "$BIN/tests/hook_newer"; do
+for need in "$SERVER" "$ADAPTERS/containerd.so" "$BIN/tests/hook_older"; do
   [ -x "$need" ] || skip_all "$need is not built"
 done
 command -v runc >/dev/null || skip_all "runc is not installed"
@@ -29,9 +28,9 @@ server_stop() {
 calls() { grep -c "$1" "$W/calls"; }
 
 set_options() {
-  OPTIONS=("$ADAPTER" --adapters "$ADAPTERS" --trust-any-owner --config "" --hook-dir "$PROGRAMS"
+  OPTIONS=(containerd --adapters "$ADAPTERS" --trust-any-owner --config "" --hook-dir "$PROGRAMS"
     --hook-source "${SOURCE:-$BIN/usher-hook}" --hook-socket "$W/run/hook.sock"
-    --set "config=$CONFIG" --set "spec_dir=$SPECS"
+    --set "cri.socket=$CRI" --set "nri.socket=$CTD/nri.sock" --set "config=$CONFIG" --set "spec_dir=$SPECS"
     --set "containerd=$CTD_TREE/usr/bin/containerd" --set "ctr=$CTD_TREE/usr/bin/ctr")
 }
 runtime() { # runtime ACTION ARG…
@@ -156,6 +155,9 @@ by_version() {
   check "$v: nor does it write" cmp "$CONFIG" "$W/installed.toml"
   check "$v: verify agrees" runtime verify
 
+  runtime install --set spec_dri=/x >"$W/out/slip" 2>&1
+  check "$v: a slip of the pen is told" grep -q 'unknown setting "spec_dri"' "$W/out/slip"
+
   # 2. The real one, with pods.
   containerd_start "$v"
   check "$v: containerd starts on it, with CRI" plugin_ok cri
@@ -177,6 +179,9 @@ by_version() {
     sh -c "[ \"\$(grep -c 'Max open files *1024 *1024' /proc/\$('$CTD_TREE/usr/bin/ctr' -a '$CRI' -n k8s.io task ls | awk '\$1 == \"${container:-none}\" {print \$2}')/limits)\" = 0 ]"
   [ -z "${sandbox:-}" ] || pods remove "$sandbox" >/dev/null 2>&1
   check "$v: and its end is told" wait_for 5 sh -c "grep -q POSTSTOP '$W/calls'"
+
+  runtime verify --set cri.socket=/run/elsewhere.sock >"$W/out/verify" 2>&1
+  check "$v: verify sees an adapter that asks elsewhere" grep -q "problem: containerd listens on $CRI, and the adapter asks" "$W/out/verify"
 
   # 3. Other settings: until the restart they are not in force.
   check "$v: install with other settings" runtime install --hook-timeout 7000
@@ -203,10 +208,10 @@ by_version() {
 
   # 5. Modes.
   if [ "$v" = 1.6 ]; then
-    runtime install --set mode=nri >"$W/out/nri" 2>&1
+    runtime install --mode nri >"$W/out/nri" 2>&1
     check "$v: mode nri is refused, for there is none" grep -q 'has no NRI' "$W/out/nri"
   else
-    check "$v: mode nri" runtime install --set mode=nri
+    check "$v: mode nri" runtime install --mode nri
     check "$v: turns NRI on and writes no base spec" \
       sh -c "! grep -q '^ *base_runtime_spec' '$CONFIG' && '$CTD_TREE/usr/bin/containerd' --config '$CONFIG' config dump 2>/dev/null | grep -A8 'nri.v1.nri' | grep -q 'disable = false'"
     check "$v: is taken back as well" runtime uninstall

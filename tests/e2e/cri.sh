@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: native
-# timeout: 180
+# timeout: 300
 # The runtime's own record, from a real CRI server (containerd serves the interface that CRI-O
 # serves): pods that run before the agent are adopted and tagged; a container's identity is joined
 # by sandbox id; what a pod's author can write changes nothing; losing the runtime drops nothing.
@@ -22,6 +22,9 @@ cri.socket = "$CRI"
 cri.deadline_ms = 5000 # a machine that builds something else meanwhile is slow
 [hook]
 deadline = "8s"
+[compat.tetragon]
+socket = "$W/run/tetragon.sock"
+runtime = "cri-o"
 T
 policy by-label <<'T'
 [policy]
@@ -128,27 +131,111 @@ pods list >"$W/listed"
 check "and is an error that names it, beside the others" \
   sh -c "grep -q '^problem.*$S4.*not known' '$W/listed' && grep -q '^sandbox $S1' '$W/listed'"
 
+# ---- the runtime hangs: nothing is guessed, it is said, and what was missed is made up for
+sleeping() { # ID SANDBOX NAMESPACE POD UID: as crio, and runs on
+  crio "$@"
+  jq '.process.args = ["/usr/bin/probe", "sleep"]' "$W/bundles/$1/config.json" >"$W/config.new" &&
+    mv "$W/config.new" "$W/bundles/$1/config.json"
+}
+noticed() { # ID: its hook is the one of the other system, its cgroup a kubelet's
+  jq --arg hook "$BIN/tests/tetragon_hook" --arg socket "$W/run/tetragon.sock" \
+    --arg cgroup "/usher-test-$$/kubepods/pod$2/$1" \
+    '.linux.cgroupsPath = $cgroup | .hooks = {"createRuntime": [{"path": $hook,
+      "args": ["hook", $socket, "createRuntime"], "timeout": 40}]}' \
+    "$W/bundles/$1/config.json" >"$W/config.new" && mv "$W/config.new" "$W/bundles/$1/config.json"
+}
+hung_runtime() {
+  local late handled
+  read -r late _ < <(pod shop late "$(uid 5)" --label app=late)
+  read -r handled _ < <(pod handled h "$(uid 6)" --handler other)
+  policy by-handler <<'T'
+[policy]
+name = "by-handler"
+[select]
+namespaces = ["handled"]
+runtime_handlers = ["other"]
+[[rule]]
+name = "denied-programs"
+on = "exec"
+paths = ["/denied/"]
+action = "kill"
+T
+  wait_for 10 grep -q '2 in force' "$W/usherd.log"
+  crio handler "$handled" handled h "$(uid 6)"
+  run runc handler
+  [ ! -e "$W/marks/handler" ] && killed_by_policy handler &&
+    ok "a policy that selects by handler holds where the runtime tells it" ||
+    not_ok "a policy that selects by handler: $(head -c 300 "$W/out/handler")"
+
+  kill -STOP "$CTD_PID"
+  sleeping hung "$late" shop late "$(uid 5)"
+  run_detached runc hung
+  check "a container whose policies are certain starts while the runtime hangs" \
+    grep -q '"event":"enrolled".*"container_id":"hung"' "$W/usherd.log"
+  check "and the adapter is degraded" \
+    wait_for 10 sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' adapters | grep -q degraded"
+  crio nohandler "$handled" handled h "$(uid 6)"
+  run runc nohandler
+  [ ! -e "$W/marks/nohandler" ] && grep -q "depends on the pod's runtime handler" "$W/out/nohandler" &&
+    ok "a policy that needs the handler refuses while it cannot be had" ||
+    not_ok "a container ran without its handler: $(head -c 300 "$W/out/nohandler")"
+  crio norecord "$late" shop late "$(uid 5)"
+  noticed norecord "$(uid 5)"
+  run runc norecord
+  [ ! -e "$W/marks/norecord" ] && grep -q 'did not give its own record' "$W/out/norecord" &&
+    ok "a hook of the other system is refused without the runtime's record" ||
+    not_ok "a container of the other system's hook: $(head -c 300 "$W/out/norecord")"
+  kill -CONT "$CTD_PID"
+
+  check "an answer makes the adapter healthy again" \
+    wait_for 10 sh -c "tail -n 20 '$W/usherd.log' | grep -q '\"healthy: joined'"
+  check "and what was missed of the container is known" \
+    wait_for 10 grep -q '"event":"identified".*"container_id":"hung"' "$W/usherd.log"
+  deny_programs late 'pod_labels = { app = "late" }' kill
+  wait_for 10 grep -q '3 in force' "$W/usherd.log"
+  exec_in runc hung /denied/probe mark /marks/hung
+  [ ! -e "$W/marks/hung" ] && ok "so that a policy that selects its labels holds" ||
+    not_ok "a policy by labels that were missed does not hold"
+  delete runc hung
+  crio record "$late" shop late "$(uid 5)"
+  noticed record "$(uid 5)"
+  run runc record
+  [ ! -e "$W/marks/record" ] && killed_by_policy record &&
+    ok "a hook of the other system is joined with the runtime's record" ||
+    not_ok "a container of the other system's hook: $(head -c 300 "$W/out/record")"
+  rm "$W/policy.d/late.toml" "$W/policy.d/by-handler.toml"
+}
+LISTS_BEFORE=$(grep -c 'list is complete' "$W/usherd.log")
+hung_runtime
+LISTS=$(grep -c 'list is complete' "$W/usherd.log")
+[ "$LISTS" -gt "$LISTS_BEFORE" ] && ok "it was listed again" || not_ok "it was not listed again"
+
 # ---- the runtime goes and comes back
+read -r S7 _ < <(pod payments fresh "$(uid 7)" --label app=api)
 enrolled=$(workloads | grep -c "$C1")
 containerd_stop
 check "the adapter is unhealthy without its runtime" wait_for 5 grep -q '"unhealthy: ' "$W/usherd.log"
 [ "$(workloads | grep -c "$C1")" = "$enrolled" ] && ok "and nothing is dropped" || not_ok "a workload was dropped"
 crio away "$S1" payments api "$(uid 1)"
 run runc away
-[ ! -e "$W/marks/away" ] && grep -q labels "$W/out/away" &&
+[ ! -e "$W/marks/away" ] && killed_by_policy away &&
+  ok "labels of the last list hold though the runtime is away" ||
+  not_ok "a container of a listed pod, its runtime away: $(head -c 300 "$W/out/away")"
+crio unlisted "$S7" payments fresh "$(uid 7)"
+run runc unlisted
+[ ! -e "$W/marks/unlisted" ] && grep -q "depends on the pod's labels" "$W/out/unlisted" &&
   ok "a policy that needs labels refuses while they cannot be had" ||
-  { [ ! -e "$W/marks/away" ] && ok "a container is under its policy though the runtime is away"; } ||
-  not_ok "a container ran without its labels: $(head -c 300 "$W/out/away")"
+  not_ok "a container ran without its labels: $(head -c 300 "$W/out/unlisted")"
 containerd_start "$CTD_VERSION"
 check "the adapter is healthy again and has listed" wait_for 10 sh -c \
-  "grep -c 'list is complete' '$W/usherd.log' | grep -qx 2"
+  "grep -c 'list is complete' '$W/usherd.log' | grep -qx $((LISTS + 1))"
 check "and no container was adopted twice" sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' workloads --json | grep -o '$C1' | sort | uniq -c | grep -qE '^ *[12] '"
 
 # ---- the agent goes and comes back, once with its records and once without
 agent_kill
 agent_start || { not_ok "the agent starts again"; finish; }
 check "a new agent takes over" grep -q '"message":"adopted [2-9], ' "$W/usherd.log"
-check "and lists again" wait_for 10 sh -c "grep -c 'list is complete' '$W/usherd.log' | grep -qx 3"
+check "and lists again" wait_for 10 sh -c "grep -c 'list is complete' '$W/usherd.log' | grep -qx $((LISTS + 2))"
 agent_kill
 rm -f "$W"/run/workloads/*
 agent_start || { not_ok "the agent starts without records"; finish; }

@@ -12,9 +12,11 @@ world "$@"
 SOCKET=$W/run/tetragon.sock
 UID_OF_POD=0f1e2d3c-0000-4000-8000-000000000001
 
-our_hook() {
-  printf '{"path":"%s","args":["tetragon-oci-hook","%s","%s"],"env":["PATH=/usr/bin:/bin"],"timeout":40}' \
-    "$BIN/tests/tetragon_hook" "$SOCKET" "$1"
+our_hook() { # HOOK_OPTIONS: of the hook
+  local extra options=
+  for extra in ${HOOK_OPTIONS:-}; do options+=",\"$extra\""; done
+  printf '{"path":"%s","args":["tetragon-oci-hook","%s","%s"%s],"env":["PATH=/usr/bin:/bin"],"timeout":40}' \
+    "$BIN/tests/tetragon_hook" "$SOCKET" "$1" "$options"
 }
 # pod_bundle ID NAMESPACE CGROUP-POD-UID MARK: a container as a kubelet places it.
 pod_bundle() {
@@ -70,6 +72,75 @@ for rt in $(runtimes); do
     check "$rt: a pod uid that the cgroup denies is refused" says "$rt" "forged$rt" 'pod uid'
   [ ! -e "$W/marks/forged$rt" ] && ok "$rt: and it never ran" || not_ok "$rt: a refused container ran"
 done
+# An author's annotations reach the hook: its claims, and its check whether a failure stops the start.
+forged_names() {
+  local steer=',"io.kubernetes.cri.sandbox-namespace":"kube-system","io.kubernetes.cri.sandbox-name":"x"'
+  ANNOTATIONS=$steer',"io.kubernetes.cri.sandbox-uid":"u","io.kubernetes.cri.container-name":"y"' \
+    pod_bundle forged payments "$UID_OF_POD" forged
+  run runc forged
+  [ ! -e "$W/marks/forged" ] && ok "a forged namespace takes nobody out of a policy" ||
+    not_ok "a forged namespace let a denied entrypoint run: $(head -c 300 "$W/out/forged")"
+  check "it is enrolled as who it is" \
+    grep -q '"event":"enrolled".*"namespace":"payments".*"container_id":"forged"' "$W/usherd.log"
+  check "and what the hook was made to say is told" \
+    grep -q 'says otherwise: namespace \\"kube-system\\"' "$W/usherd.log"
+  # Whatever is refused starts where the check believes a key of the author's, and does not where it
+  # looks at the runtime's own alone (docs/tetragon.md).
+  ANNOTATIONS=$steer pod_bundle steered payments 0f1e2d3c-0000-4000-8000-000000000002 steered
+  run runc steered
+  [ -e "$W/marks/steered" ] && ok "the hook's own default lets its author steer a refusal" ||
+    not_ok "the stand-in's check is not the real one's: $(head -c 300 "$W/out/steered")"
+  ANNOTATIONS=$steer HOOK_OPTIONS=--annotations-namespace-key=io.kubernetes.pod.namespace \
+    pod_bundle narrowed payments 0f1e2d3c-0000-4000-8000-000000000002 narrowed
+  run runc narrowed
+  [ ! -e "$W/marks/narrowed" ] && grep -q 'pod uid' "$W/out/narrowed" &&
+    ok "with the documented option a refusal stops the start" ||
+    not_ok "a refused container started: $(head -c 300 "$W/out/narrowed")"
+}
+forged_names
+
+# The root decides what /bin is: older hooks send the bundle instead.
+merged_root() {
+  local root=$W/merged how
+  mkdir -p "$root"/{usr/bin,proc,dev,sys,tmp,marks,etc}
+  ln -s usr/bin "$root/bin"
+  cp "$BIN/tests/probe" "$root/usr/bin/probe2"
+  policy no-probe2 <<'T'
+[policy]
+name = "no-probe2"
+[select]
+namespaces = ["merged"]
+[[rule]]
+name = "not-in-bin"
+on = "exec"
+paths = ["/bin/probe2"]
+action = "kill"
+T
+  wait_for 10 grep -q '2 in force' "$W/usherd.log"
+  for how in newer older; do
+    HOOK_OPTIONS=$([ $how = older ] && echo --older) BUNDLE_ROOT=$root \
+      pod_bundle "m$how" merged "$UID_OF_POD" "m$how"
+    sed -i 's|"/denied/probe"|"/usr/bin/probe2"|' "$W/bundles/m$how/config.json"
+    run runc "m$how"
+    [ ! -e "$W/marks/m$how" ] && wait_for 5 grep -q "\"container_id\":\"m$how\".*\"rule\":\"not-in-bin\"" "$W/usherd.log" &&
+      ok "a rule on /bin holds on a merged /usr under a hook of the $how kind" ||
+      not_ok "a rule on /bin did not hold on a merged /usr ($how): $(head -c 300 "$W/out/m$how")"
+  done
+}
+merged_root
+
+unserved_runtime() {
+  agent_stop
+  sed -i 's/^runtime = "podman"$/runtime = "pod-man"/' "$W/usher.toml"
+  agent_start || { not_ok "the agent starts with a runtime that nobody serves"; finish; }
+  check "a runtime that no adapter serves is a warning" sh -c \
+    "'$BIN/usherctl' --socket '$W/run/admin.sock' status | grep 'pod-man'"
+  pod_bundle typo shop "$UID_OF_POD" typo
+  run runc typo
+  check "and its refusals say where it is named" grep -q 'compat.tetragon' "$W/out/typo"
+  sed -i 's/^runtime = "pod-man"$/runtime = "podman"/' "$W/usher.toml"
+}
+unserved_runtime
 
 agent_stop
 sed -i '/^runtime = "podman"$/d' "$W/usher.toml"

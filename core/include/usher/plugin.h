@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The C ABI of Usher's runtime adapters, version 1.0. An adapter is a shared object that exports
+ * The C ABI of Usher's runtime adapters, version 1.1. An adapter is a shared object that exports
  * one data symbol, usher_plugin_v1; the agent loads it, asks it who a container is, and hears from
  * it of containers. docs/plugin-abi.md is the guide, plugin.hpp the C++ class over this header.
  *
@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 #define USHER_MAJOR 1
-#define USHER_MINOR 0
+#define USHER_MINOR 1
 
 /* Statuses. Others are read as USHER_FAILED. */
 #define USHER_OK 0
@@ -117,6 +117,10 @@ typedef struct usher_settings {
 #define USHER_IDENTITY_SANDBOX 1u      /* the pod's own (pause) container */
 #define USHER_IDENTITY_LABELS_KNOWN 2u /* pod_labels are all there are; without it: not known */
 
+/* What is not there because it could not be had, as opposed to there being none of it. */
+#define USHER_UNKNOWN_HANDLER 1u /* runtime_handler: this runtime does not tell it, or not now */
+#define USHER_UNKNOWN_RECORD 2u  /* the runtime's own record of the pod, if it keeps one */
+
 /* An empty pod_namespace, pod_name and pod_uid together: a container that is no pod's. Sources are
  * shown to people: the record that the part was read from. A text is at most 64 KiB, labels are at
  * most 4096 and 1 MiB together. Of a sandbox the agent keeps 256 KiB of texts and labels at most,
@@ -137,6 +141,8 @@ typedef struct usher_identity {
   uint64_t pod_label_count;
   usher_string identity_source;
   usher_string labels_source;
+  uint32_t unknown; /* USHER_UNKNOWN_; since 1.1, which a host of 1.0 does not read */
+  uint32_t reserved;
 } usher_identity;
 
 /* The feed is list, then watch: after start, and again after every reconnect to the runtime, an

@@ -161,6 +161,8 @@ struct Identity {
   std::map<std::string, std::string, std::less<>> pod_labels;
   bool labels_known = false;
   bool is_sandbox = false;
+  bool handler_unknown = false;  // USHER_UNKNOWN_HANDLER
+  bool record_unknown = false;   // USHER_UNKNOWN_RECORD
   std::string identity_source, labels_source;
 };
 
@@ -188,6 +190,8 @@ class RawIdentity {
     raw_.pod_label_count = labels_.size();
     raw_.identity_source = raw(from.identity_source);
     raw_.labels_source = raw(from.labels_source);
+    raw_.unknown = (from.handler_unknown ? USHER_UNKNOWN_HANDLER : 0U) |
+                   (from.record_unknown ? USHER_UNKNOWN_RECORD : 0U);
   }
   RawIdentity(const RawIdentity&) = delete;
   RawIdentity& operator=(const RawIdentity&) = delete;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/escape.hpp"
+#include "base/glob.hpp"
 #include "containerd/install/base_spec.hpp"
 #include "containerd/install/edit.hpp"
 #include "containerd/install/lines.hpp"
@@ -28,6 +29,12 @@ class Drafter {
     draft_.generation = or_throw(programs_.generation());
     draft_.config =
         or_throw(read_config(node_, options_.config, draft_.generation, Ours::taken_back));
+    for (auto& runtime : draft_.config.runtimes) {
+      runtime.kata =
+          runtime.kata || std::ranges::any_of(options_.kata_handlers, [&](const std::string& glob) {
+            return glob_matches(glob, runtime.name);
+          });
+    }
     if (options_.mode == Mode::closed) {
       choose_runtimes();
       for (const auto& runtime : draft_.runtimes) {

@@ -134,7 +134,7 @@ Result<std::string> replace_value(std::string_view text, std::string_view name, 
   }
   const std::string content =
       std::string(trimmed_right(old.content.substr(0, begin))) + " " + literal(want.setting);
-  Line ours{marked(content), old.ending};
+  Line ours{marked(content, Mark::instead), old.ending};
   old.content = std::string(kWas) + old.content;
   old.ending = old.ending.empty() ? usual_ending(text) : old.ending;
   lines.insert(lines.begin() + leaf.line, std::move(ours));

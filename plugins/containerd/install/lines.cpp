@@ -4,11 +4,14 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <utility>
 
 namespace usher::containerd {
 namespace {
 
-constexpr std::string_view kMark = " # usher:";
+constexpr std::string_view kMark = " # usher";  // and one of these, and a checksum
+constexpr std::string_view kAdded = ":";
+constexpr std::string_view kInstead = "-instead:";
 
 // FNV-1a: against a slip of the hand, not against malice.
 std::string checksum(std::string_view text) {
@@ -55,8 +58,9 @@ std::string_view trimmed_right(std::string_view text) {
   return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
-std::string marked(const std::string& content) {
-  return content + std::string(kMark) + checksum(content);
+std::string marked(const std::string& content, Mark mark) {
+  return content + std::string(kMark) + std::string(mark == Mark::instead ? kInstead : kAdded) +
+         checksum(content);
 }
 
 Mark mark_of(std::string_view line) {
@@ -64,8 +68,13 @@ Mark mark_of(std::string_view line) {
   if (at == std::string_view::npos || line.starts_with(kWas)) {
     return Mark::none;
   }
-  return line.substr(at + kMark.size()) == checksum(line.substr(0, at)) ? Mark::ours
-                                                                        : Mark::changed;
+  auto rest = line.substr(at + kMark.size());
+  for (const auto& [sign, mark] : {std::pair(kAdded, Mark::added), {kInstead, Mark::instead}}) {
+    if (rest.starts_with(sign)) {
+      return rest.substr(sign.size()) == checksum(line.substr(0, at)) ? mark : Mark::changed;
+    }
+  }
+  return Mark::none;
 }
 
 std::string_view unmarked(std::string_view line) {

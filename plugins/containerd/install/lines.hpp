@@ -21,10 +21,18 @@ std::string_view trimmed_right(std::string_view text);
 // Before a line that one of ours takes the place of.
 inline constexpr std::string_view kWas = "# usher-was:";
 
-// `content` with our mark behind it.
-std::string marked(const std::string& content);
-enum class Mark { none, ours, changed };
+enum class Mark {
+  none,
+  added,
+  instead,  // of the line above, which begins with kWas
+  changed,  // by somebody, since
+};
+// `content` with our mark behind it: added or instead.
+std::string marked(const std::string& content, Mark mark = Mark::added);
 Mark mark_of(std::string_view line);
+inline bool is_ours(Mark mark) {
+  return mark == Mark::added || mark == Mark::instead;
+}
 // What stands before the mark.
 std::string_view unmarked(std::string_view line);
 

@@ -64,10 +64,18 @@ InstallOptions InstallOptions::from(const plugin::Settings& settings) {
       install::check_absolute(key, path);
     }
   }
+  // With another root a socket is named as it is seen from there: nothing to compare by.
+  if (o.root == "/") {
+    o.nri_socket = settings.text("nri.socket", "/var/run/nri/nri.sock");
+    o.cri_socket = settings.text("cri.socket", "/run/containerd/containerd.sock");
+  }
   while (o.spec_dir.size() > 1 && o.spec_dir.ends_with('/')) {
     o.spec_dir.pop_back();
   }
   o.runtimes = runtimes_of(settings);
+  if (settings.has("kata_handlers")) {
+    o.kata_handlers = settings.list("kata_handlers");
+  }
   return o;
 }
 

@@ -2,9 +2,7 @@
 // command line of `usherctl runtime`.
 #pragma once
 
-#include <array>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "install/options.hpp"
@@ -14,17 +12,15 @@ namespace usher::containerd {
 
 enum class Mode { closed, nri, inject };
 
-// The keys that InstallOptions::from reads, for the adapter's own list of what it knows.
-inline constexpr std::array<std::string_view, 12> kInstallKeys = {
-    "root",    "hook_source",       "hook_dir", "socket", "timeout",  "fail",
-    "runtime", "exempt_namespaces", "mode",     "config", "spec_dir", "runtimes"};
-inline constexpr std::array<std::string_view, 2> kProgramKeys = {"containerd", "ctr"};
-
 struct InstallOptions : install::Options {
   Mode mode = Mode::closed;
   std::string config = "/etc/containerd/config.toml";
   std::string spec_dir = "/etc/usher/containerd";
-  std::vector<std::string> runtimes;  // empty: all but Kata's
+  std::vector<std::string> runtimes;                            // empty: all but Kata's
+  std::vector<std::string> kata_handlers = {"kata", "kata-*"};  // globs of runtimes' names
+  // Where the adapter asks, as it sees them; empty where they are not to be compared.
+  std::string nri_socket;
+  std::string cri_socket;
   // As seen from here. Empty: the node's own, run with the node's root directory.
   std::string containerd;
   std::string ctr;

@@ -26,14 +26,15 @@ std::string without_ours(const std::vector<Line>& lines, bool keep_headers, Touc
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto number = static_cast<std::uint32_t>(i + 1);
     cut_end = false;
-    if (mark_of(lines[i].content) != Mark::ours) {
+    const Mark mark = mark_of(lines[i].content);
+    if (!is_ours(mark)) {
       out.push_back(lines[i]);
       continue;
     }
     touched.before.insert(number);
     if (keep_headers && is_header(lines[i].content)) {
       out.push_back({std::string(unmarked(lines[i].content)), lines[i].ending});
-    } else if (i != 0 && lines[i - 1].content.starts_with(kWas)) {
+    } else if (mark == Mark::instead && i != 0 && lines[i - 1].content.starts_with(kWas)) {
       out.back() = {lines[i - 1].content.substr(kWas.size()), lines[i].ending};
       touched.after.insert(static_cast<std::uint32_t>(out.size()));
     } else {
@@ -66,7 +67,7 @@ bool keeps_the_rest(const TomlView& before, const TomlView& after, const Touched
 
 bool has_marks(std::string_view text) {
   return std::ranges::any_of(split_lines(text),
-                             [](const Line& line) { return mark_of(line.content) == Mark::ours; });
+                             [](const Line& line) { return is_ours(mark_of(line.content)); });
 }
 
 Result<TakenBack> take_back(std::string_view text, std::string_view name) {
@@ -91,7 +92,8 @@ Result<TakenBack> take_back(std::string_view text, std::string_view name) {
     }
   }
   return fail(escape(name) +
-              ": Usher's lines (they end in \"# usher:\" and a number) cannot be taken out without "
+              ": Usher's lines (they end in \"# usher:\" or \"# usher-instead:\" and a number) "
+              "cannot be taken out without "
               "changing others; take them out by hand");
 }
 

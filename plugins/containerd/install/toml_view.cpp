@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <sstream>
 #include <utility>
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
 
 #include "base/escape.hpp"
+
+#define USHER_TOML usher_containerd_toml
+#include "install/checked_toml.hpp"
 
 namespace usher::containerd {
 namespace {
@@ -89,17 +90,20 @@ const TomlLeaf* TomlView::leaf(const KeyPath& path) const {
 }
 
 Result<TomlView> view_toml(std::string_view text, std::string_view name) {
-  const auto parsed = toml::parse(text, name);
-  if (!parsed) {
-    const auto& where = parsed.error().source().begin;
-    return fail(escape(name) + ":" + std::to_string(where.line) + ":" +
-                std::to_string(where.column) + ": " +
-                escape(std::string(parsed.error().description())));
+  const auto broken = [&](const toml::source_position& at, std::string_view why) {
+    return fail(escape(name) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
+                ": " + escape(why));
+  };
+  try {
+    TomlView view;
+    KeyPath path;
+    walk(toml::parse(text, name), path, false, view);
+    return view;
+  } catch (const toml::parse_error& error) {
+    return broken(error.source().begin, error.description());
+  } catch (const std::logic_error& error) {
+    return broken({1, 1}, std::string(error.what()) + " in a key, a value or a table's name");
   }
-  TomlView view;
-  KeyPath path;
-  walk(parsed.table(), path, false, view);
-  return view;
 }
 
 }  // namespace usher::containerd

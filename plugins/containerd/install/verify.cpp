@@ -23,6 +23,11 @@ constexpr std::chrono::seconds kStatusDeadline{5};
 constexpr const char* kMend =
     "run: usherctl runtime install containerd, with the options of this runtime";
 
+// /var/run is a link to /run wherever there is a containerd.
+std::string without_var(const std::string& path) {
+  return path.starts_with("/var/run/") ? path.substr(4) : path;
+}
+
 class Check {
  public:
   Check(const InstallOptions& options, Report& report)
@@ -49,6 +54,7 @@ class Check {
     for (const auto& sentence : draft.skipped) {
       report_.step(USHER_STEP_KEEP, options_.config, sentence);
     }
+    check_sockets(draft);
     check_reading(draft);
     check_running(draft);
   }
@@ -66,6 +72,21 @@ class Check {
       report_.problem(file.path + " is not as these settings make it; " + kMend);
     }
     install::is_roots(node_, file.path, report_);
+  }
+
+  // Does the adapter ask where containerd listens?
+  void check_sockets(const Draft& draft) {
+    const auto compare = [&](const std::string& listens, const std::string& asks, const char* key) {
+      if (!asks.empty() && without_var(listens) != without_var(asks)) {
+        report_.problem("containerd listens on " + escape(listens) + ", and the adapter asks " +
+                        escape(asks) + "; write " + key + " = \"" + escape(listens) +
+                        "\" in [adapters.containerd]");
+      }
+    };
+    compare(draft.config.address, options_.cri_socket, "cri.socket");
+    if (draft.nri) {
+      compare(draft.config.nri.socket, options_.nri_socket, "nri.socket");
+    }
   }
 
   // What containerd itself makes of the files.

@@ -66,6 +66,10 @@ BOOST_AUTO_TEST_CASE(configuration_that_cannot_be_read_is_an_error_with_its_plac
   BOOST_TEST(
       usher::cri_o::cri_o_hooks_dirs(Node(node.path())).error().message.find("crio.conf:1:") !=
       std::string::npos);
+  node.write("etc/crio/crio.conf", "[^]\n");  // which the TOML library itself would assert
+  BOOST_TEST(
+      usher::cri_o::cri_o_hooks_dirs(Node(node.path())).error().message.find("crio.conf:1:") !=
+      std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_diff_shows_what_changes) {

@@ -4,6 +4,7 @@
 
 using usher::adapter::AdapterInfo;
 using usher::agent::adapter_warnings;
+using usher::agent::unserved_warning;
 
 namespace {
 
@@ -41,6 +42,19 @@ BOOST_AUTO_TEST_CASE(an_adapter_that_is_not_healthy_is_named_with_its_own_words)
   BOOST_TEST_REQUIRE(warnings.size() == 2U);
   BOOST_TEST(warnings[0] == "adapter cri-o is degraded: restart CRI-O");
   BOOST_TEST(warnings[1] == "adapter cri-o is unhealthy: no hook");
+}
+
+BOOST_AUTO_TEST_CASE(a_named_runtime_that_no_running_adapter_serves_is_a_warning) {
+  auto here = info(AdapterInfo::State::running, "healthy", "");
+  here.runtimes = {"cri-o", "podman"};
+  auto failed = info(AdapterInfo::State::failed, "", "");
+  failed.runtimes = {"crio"};
+  BOOST_TEST(!unserved_warning({here}, ""));
+  BOOST_TEST(!unserved_warning({here}, "podman"));
+  const auto warning = unserved_warning({here, failed}, "crio");
+  BOOST_REQUIRE(warning.has_value());
+  BOOST_TEST(warning->find("\"crio\"") != std::string::npos);
+  BOOST_TEST(warning->find("cri-o, podman") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -39,6 +39,16 @@ BOOST_AUTO_TEST_CASE(what_runs_is_adopted_with_identity_and_profile) {
   BOOST_TEST(enforcer.calls.empty());
 }
 
+BOOST_AUTO_TEST_CASE(one_that_waits_at_its_gate_does_not_run_yet) {
+  container("c1", 100, 50);
+  container("c2", 101, 51);
+  BOOST_TEST((gate("c1", 100) && gate("c2", 101)));
+  enforcer.tasks = {{4242, 2}};
+  BOOST_REQUIRE(restart());
+  BOOST_TEST(!fresh.by_container("c1")->started);
+  BOOST_TEST(fresh.by_container("c2")->started);
+}
+
 BOOST_AUTO_TEST_CASE(reapplying_replaces_adopted_profiles_and_retires_them) {
   policies.use({{deny_sh("p", "payments")}});
   container("c1", 100, 50);

@@ -185,6 +185,7 @@ struct FakeMachine {
   std::map<int, identity::Placement> processes;
   std::set<std::uint64_t> cgroups;
   std::set<std::uint32_t> shared_mntns;
+  std::map<std::string, std::string> roots;  // what a hook says → where it is
 
   Locator locator() {
     return {.place = [this](int pid) -> Result<identity::Placement> {
@@ -205,6 +206,11 @@ struct FakeMachine {
             },
             .merged_of = [](int) { return Result<std::uint32_t>(0U); },
             .init_in = [this](std::string_view path) { return locator().process_in(path); },
+            .noticed_root = [this](const std::string& said, const std::string&,
+                                   int) -> Result<std::filesystem::path> {
+              return roots.contains(said) ? Result<std::filesystem::path>(roots.at(said))
+                                          : fail("the hook says that it is \"" + said + "\"");
+            },
             .exists =
                 [this](const identity::Placement& placement) {
                   return cgroups.contains(placement.cgroup_id);

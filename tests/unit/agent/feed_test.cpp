@@ -156,12 +156,45 @@ BOOST_AUTO_TEST_CASE(labels_that_come_late_switch_the_profile) {
   BOOST_TEST(recorded->workloads[0].identity.labels_known);
 }
 
+BOOST_AUTO_TEST_CASE(a_list_tells_what_was_missed_of_a_container_that_it_does_not_name) {
+  container("c1", 100, 50);
+  host.who["c1"].sandbox_id = "s1";
+  host.who["c1"].record_unknown = true;
+  BOOST_TEST(gate("c1", 100));
+  policies.use({{deny_app("api")}});
+  publish(Kind::listing, {});
+  publish(Kind::sandbox_starting, sandbox("s1", "payments", "pod-c1", {{"app", "api"}}));
+  BOOST_TEST(!known("c1").labels_known);
+  publish(Kind::synced, {});
+  BOOST_TEST(known("c1").labels_known);
+  BOOST_TEST(!known("c1").record_unknown);
+  BOOST_TEST(known("c1").runtime_handler == "runc");
+  BOOST_TEST(registry.by_container("c1")->profile->rules.policies.size() == 1U);
+  BOOST_TEST(records.load()->workloads[0].identity.labels_known);
+}
+
 BOOST_AUTO_TEST_CASE(labels_never_change_once_they_are_known) {
   publish(Kind::sandbox_starting, sandbox("s1", "payments", "p", {{"app", "api"}}));
   BOOST_TEST(
       fails_with(publish(Kind::sandbox_starting, sandbox("s1", "payments", "p", {{"app", "web"}})),
                  "pod label"));
   BOOST_TEST(sandboxes.find("fake", "s1")->pod_labels.at("app") == "api");
+}
+
+BOOST_AUTO_TEST_CASE(a_workload_whose_root_cannot_be_read_keeps_the_profile_that_it_has) {
+  Entry lost;
+  lost.workload.slot = 7;
+  lost.workload.placement.cgroup_id = 50;
+  lost.attributed = false;
+  lost.profile = profiles.adopt(0);
+  enforcer.slots[7] = {};
+  BOOST_REQUIRE(registry.add(std::move(lost)).has_value());
+  policies.use({{deny_sh("p", "payments")}});
+  container("c1", 100, 50);
+  locator.merged_of = [](int) -> Result<std::uint32_t> { return fail("no such directory"); };
+  BOOST_TEST(fails_with(running("c1", 100), "cannot read its root"));
+  BOOST_TEST(!registry.by_slot(7)->attributed);
+  BOOST_TEST(enforcer.slots[7].profile == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_workload_without_a_record_is_known_again) {

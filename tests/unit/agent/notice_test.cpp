@@ -15,6 +15,7 @@ struct NoticeWorld : World {
   NoticeWorld() {
     container(kId, 100, 50);
     machine.processes[100].cgroup_path = kCgroup;
+    machine.roots["/b"] = "/b/rootfs";
     host.who[kId].pod_uid = "u1";
     host.who[kId].pod_name = "api";
     host.who[kId].sandbox_id = "s1";
@@ -36,7 +37,7 @@ struct NoticeWorld : World {
   api::ContainerNotice said() const {
     api::ContainerNotice notice;
     notice.cgroups_path = kCgroup;
-    notice.root_dir = "/b/rootfs";
+    notice.root_dir = "/b";
     notice.annotations = {{"key", "value"}};
     notice.pod_namespace = "payments";
     notice.pod_name = "api";
@@ -54,6 +55,16 @@ struct NoticeWorld : World {
     }
     BOOST_REQUIRE(answer.verdict() != v1::HookResponse::VERDICT_UNSPECIFIED);
     return answer.verdict() == v1::HookResponse::VERDICT_GO ? "" : answer.message();
+  }
+  // How often an event of that type is in the log.
+  std::size_t told(const std::string& type) const {
+    std::size_t times = 0;
+    const auto text = log_text.str();
+    const auto word = "\"event\":\"" + type + "\"";
+    for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+      ++times;
+    }
+    return times;
   }
   void refused(const api::ContainerNotice& notice, std::string_view because,
                const std::string& runtime = {}) {
@@ -122,24 +133,73 @@ BOOST_AUTO_TEST_CASE(a_sandbox_that_is_not_on_record_is_refused) {
   refused(said(), "sandbox \"s9\"");
 }
 
-BOOST_AUTO_TEST_CASE(claims_that_the_cgroup_denies_are_refused) {
+BOOST_AUTO_TEST_CASE(what_the_hook_claims_neither_counts_nor_refuses_and_is_told_once) {
   sandbox("s1", "u1");
-  auto other = said();
-  other.container_id = std::string(64, 'b');
-  refused(other, "container id");
-  other = said();
-  other.pod_uid = "u2";
-  refused(other, "pod uid \"u2\"");
+  auto forged = said();
+  for (auto member : {&api::ContainerNotice::pod_namespace, &api::ContainerNotice::pod_name,
+                      &api::ContainerNotice::pod_uid, &api::ContainerNotice::container_name,
+                      &api::ContainerNotice::container_id}) {
+    forged.*member = "forged";
+  }
+  BOOST_TEST(verdict(forged) == "");
+  BOOST_TEST(verdict(forged) == "");
+  const auto* entry = registry.by_container(kId);
+  BOOST_REQUIRE(entry != nullptr);
+  BOOST_TEST(entry->workload.identity.pod_namespace == "payments");
+  BOOST_TEST(entry->workload.identity.pod_name == "api");
+  BOOST_TEST(entry->workload.identity.pod_uid == "u1");
+  BOOST_TEST(entry->profile->rules.policies.size() == 1U);
+  BOOST_TEST(told("claim") == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(claims_that_the_adapter_denies_are_refused) {
+BOOST_AUTO_TEST_CASE(claims_that_are_true_are_not_told) {
   sandbox("s1", "u1");
-  for (auto member : {&api::ContainerNotice::pod_namespace, &api::ContainerNotice::pod_name,
-                      &api::ContainerNotice::container_name}) {
-    auto forged = said();
-    forged.*member = "forged";
-    refused(forged, "\"forged\"");
-  }
+  BOOST_TEST(verdict(said()) == "");
+  BOOST_TEST(told("claim") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(long_texts_of_the_hooks_are_cut_where_they_are_told) {
+  sandbox("s1", "u1");
+  auto loud = said();
+  loud.pod_namespace = std::string(100'000, '\n');
+  BOOST_TEST(verdict(loud) == "");
+  BOOST_TEST(log_text.str().size() < 10'000U);
+  loud.cgroups_path = "/" + std::string(100'000, '\n');
+  const auto why = verdict(loud);
+  BOOST_TEST(!why.empty());
+  BOOST_TEST(why.size() <= 1100U);
+  loud = said();
+  loud.root_dir = std::string(100'000, 'x');
+  BOOST_TEST(verdict(loud).size() <= 1100U);
+  BOOST_TEST(log_text.str().size() < 20'000U);
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_is_told_of_who_was_found_and_not_of_who_was_claimed) {
+  sandbox("s1", "u1");
+  auto notice = said();
+  notice.container_id = "forged";
+  notice.pod_name = "forged";
+  enforcer.enrol_fails = true;
+  BOOST_TEST(verdict(notice) != "");
+  BOOST_TEST(log_text.str().find("\"container_id\":\"" + kId) != std::string::npos);
+  BOOST_TEST(log_text.str().find("\"pod\":\"api\"") != std::string::npos);
+  BOOST_TEST(log_text.str().find("forged") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_named_runtime_that_cannot_give_its_record_is_refused) {
+  host.who[kId].record_unknown = true;
+  refused(said(), "did not give its own record", "fake");
+}
+
+BOOST_AUTO_TEST_CASE(a_record_of_the_feed_stands_in_for_one_that_is_not_given_now) {
+  sandbox("s1", "u1");
+  host.who[kId].record_unknown = true;
+  BOOST_TEST(verdict(said(), "fake") == "");
+  BOOST_TEST(registry.by_container(kId)->workload.identity.labels_known);
+}
+
+BOOST_AUTO_TEST_CASE(a_named_runtime_that_nobody_serves_is_refused_in_words_of_the_configuration) {
+  refused(said(), "[compat.tetragon]", "crio");
 }
 
 BOOST_AUTO_TEST_CASE(an_adapter_whose_identity_the_cgroup_denies_is_refused) {
@@ -154,7 +214,7 @@ BOOST_AUTO_TEST_CASE(an_older_hook_that_copies_no_keys_is_served) {
   sandbox("s1", "u1");
   api::ContainerNotice notice;
   notice.cgroups_path = kCgroup;
-  notice.root_dir = "/b/rootfs";
+  notice.root_dir = "/b";
   BOOST_TEST(verdict(notice) == "");
   BOOST_TEST(registry.by_container(kId)->workload.identity.pod_name == "api");
 }
@@ -181,11 +241,11 @@ BOOST_AUTO_TEST_CASE(an_init_that_changes_while_the_adapter_is_asked_is_refused)
   refused(said(), "another one");
 }
 
-BOOST_AUTO_TEST_CASE(a_root_that_is_not_absolute_is_refused) {
+BOOST_AUTO_TEST_CASE(a_root_that_cannot_be_found_is_refused) {
   sandbox("s1", "u1");
   auto notice = said();
-  notice.root_dir = "rootfs";
-  refused(notice, "not an absolute path");
+  notice.root_dir = "/elsewhere";
+  refused(notice, "cannot find its root");
 }
 
 BOOST_AUTO_TEST_CASE(a_kernel_that_does_not_take_it_is_a_refusal) {

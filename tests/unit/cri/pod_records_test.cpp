@@ -1,5 +1,7 @@
 // CRI-O's side of the join: what its hook's keys say, and what its records say, over a server that
 // answers as told.
+#include <algorithm>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <optional>
 
@@ -63,14 +65,20 @@ struct RecordsFixture {
       me.answer = std::move(*read);
     }
   }
+  std::atomic<bool> hangs = false;
+  std::string handler = "kata";
+
   void serve(const std::string& pod_namespace, const std::string& label) {
-    server.handlers["PodSandboxStatus"] = [=](const std::string&) {
+    server.handlers["PodSandboxStatus"] = [=, this](const std::string&) {
+      if (hangs) {
+        return FakeServer::Reply{{}, {}, true};
+      }
       cri::v1::PodSandboxStatusResponse response;
       auto& status = *response.mutable_status();
       status.set_id("s1");
       status.mutable_metadata()->set_namespace_(pod_namespace);
       status.mutable_metadata()->set_name("api");
-      status.set_runtime_handler("kata");
+      status.set_runtime_handler(handler);
       auto* entry = status.add_labels();
       entry->set_key("app");
       entry->set_value(label);
@@ -101,6 +109,8 @@ BOOST_AUTO_TEST_CASE(the_sandboxs_record_gives_labels_and_handler) {
   BOOST_TEST(who->labels_known);
   BOOST_TEST(who->pod_labels.at("app") == "api");
   BOOST_TEST(who->runtime_handler == "kata");
+  BOOST_TEST(!who->handler_unknown);
+  BOOST_TEST(!who->record_unknown);
   BOOST_TEST(who->labels_source == "cri (the runtime's own record)");
   stop();
 }
@@ -142,6 +152,8 @@ BOOST_AUTO_TEST_CASE(without_the_socket_keys_alone_count_and_it_is_said) {
   const auto& who = asked();
   BOOST_REQUIRE(who.has_value());
   BOOST_TEST(!who->labels_known);
+  BOOST_TEST(who->handler_unknown);
+  BOOST_TEST(who->record_unknown);
   BOOST_TEST(who->pod_namespace == "payments");
   host.run_until([&] { return !told.empty(); });
   BOOST_TEST(told.front().starts_with("2 "));
@@ -158,6 +170,56 @@ BOOST_AUTO_TEST_CASE(a_runtime_that_hangs_costs_the_deadline_and_no_more) {
   const auto& who = asked();
   BOOST_REQUIRE(who.has_value());
   BOOST_TEST(!who->labels_known);
+  stop();
+}
+
+BOOST_AUTO_TEST_CASE(a_runtime_that_hangs_is_degraded_until_it_answers_and_is_listed_again) {
+  server.handlers["Version"] = [this](const std::string&) {
+    return FakeServer::Reply{{}, {}, hangs};
+  };
+  server.handlers["ListPodSandbox"] = [](const std::string&) {
+    cri::v1::ListPodSandboxResponse response;
+    auto& item = *response.add_items();
+    item.set_id("s1");
+    item.mutable_metadata()->set_namespace_("payments");
+    item.mutable_metadata()->set_name("api");
+    auto* entry = item.add_labels();
+    entry->set_key("app");
+    entry->set_value("api");
+    return FakeServer::Reply{response.SerializeAsString(), {}};
+  };
+  server.handlers["ListContainers"] = [](const std::string&) { return FakeServer::Reply{}; };
+  serve("payments", "api");
+  make();
+  const auto lists = [this] {
+    return std::ranges::count_if(host.published,
+                                 [](const auto& said) { return said.kind == USHER_EVENT_SYNCED; });
+  };
+  host.run_until([&] { return !told.empty() && lists() == 1; });
+  BOOST_TEST(told.back().starts_with("1 "));
+  hangs = true;
+  BOOST_TEST(asked()->record_unknown);
+  host.run_until([&] { return !told.back().starts_with("1 "); });
+  BOOST_TEST(told.back().starts_with("2 "));
+  hangs = false;
+  host.run_until([&] { return lists() == 2; });
+  host.run_until([&] { return told.back().starts_with("1 "); });
+  const auto& sandbox =
+      std::ranges::find(host.published, USHER_EVENT_SANDBOX_STARTING, &LoopHost::Published::kind)
+          ->who;
+  BOOST_TEST(sandbox.labels_known);
+  BOOST_TEST(sandbox.handler_unknown);
+  stop();
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_that_the_record_leaves_out_is_not_known) {
+  handler.clear();
+  serve("payments", "api");
+  make();
+  const auto& who = asked();
+  BOOST_REQUIRE(who.has_value());
+  BOOST_TEST(who->handler_unknown);
+  BOOST_TEST(!who->record_unknown);
   stop();
 }
 

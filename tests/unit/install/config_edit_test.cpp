@@ -79,6 +79,8 @@ BOOST_AUTO_TEST_CASE(what_is_set_is_taken_back_to_the_byte) {
       "version = 2\nx = '''\n" + kHead + "\n'''\n" + kHead + "\nruntime_type = \"x\"\n",
       "version = 2\nx = [\n[1],\n[2]]\n\n\n",
       "# only a remark\n",
+      "# usher-was:x = 1\n",
+      "version = 2\n# usher-was:x = 1",
   };
   for (const auto& text : texts) {
     const auto edited = set(text, {spec(), nri_on()});
@@ -105,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_line_that_ours_takes_the_place_of_stays_as_a_comment) {
       set("version = 2\n" + kHead + "\n  base_runtime_spec = \"/a\"  # mine\n", {spec()});
   BOOST_TEST(has(edited,
                  "\n# usher-was:  base_runtime_spec = \"/a\"  # mine\n"
-                 "  base_runtime_spec = \"/etc/usher/base.json\" # usher:"));
+                 "  base_runtime_spec = \"/etc/usher/base.json\" # usher-instead:"));
 }
 
 BOOST_AUTO_TEST_CASE(a_table_that_is_made_has_the_keys_that_it_needs) {
@@ -165,6 +167,8 @@ BOOST_AUTO_TEST_CASE(what_lines_cannot_reach_is_refused_with_what_to_write) {
     BOOST_TEST(has(why, "base_runtime_spec = \"/etc/usher/base.json\""), why);
   }
   BOOST_TEST(has(refused("a = = 1\n", spec()), "config.toml:1:5: "));
+  BOOST_TEST(has(refused("[[[[plugins.x", spec()), "config.toml:1:"));
+  BOOST_TEST(has(refused("[^]\n", spec()), "config.toml:1:"));
 }
 
 BOOST_AUTO_TEST_CASE(text_that_only_looks_like_ours_is_left_alone) {

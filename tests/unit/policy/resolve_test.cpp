@@ -92,6 +92,28 @@ BOOST_AUTO_TEST_CASE(labels_that_are_not_known_are_an_error_only_where_they_woul
   BOOST_TEST(refused.error().message.find("whether b applies") == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_handler_that_is_not_known_is_an_error_only_where_it_would_decide) {
+  auto who = payments_api();
+  who.handler_unknown = true;  // said of a runtime that tells it now and then: what it told counts
+  const auto here = selecting("namespaces = [\"payments\"]\nruntime_handlers = [\"kata\"]", "b");
+  BOOST_TEST(policy::resolve({{here}}, who, "cri-o").value().policies.size() == 1);
+  who.runtime_handler.clear();
+  const auto refused = policy::resolve({{here}}, who, "cri-o");
+  BOOST_REQUIRE(!refused.has_value());
+  BOOST_TEST(
+      refused.error().message.find("whether b applies depends on the pod's runtime handler") == 0);
+  const auto plain = selecting("all = true", "c");
+  const auto elsewhere = selecting("namespaces = [\"web\"]\nruntime_handlers = [\"kata\"]", "a");
+  const auto labelled =
+      selecting("pod_labels = { app = \"x\" }\nruntime_handlers = [\"kata\"]", "d");
+  const auto other = selecting("runtimes = [\"containerd\"]\nruntime_handlers = [\"kata\"]", "e");
+  BOOST_TEST(policy::resolve({{elsewhere, labelled, other, plain}}, who, "cri-o")
+                 .value()
+                 .policies.size() == 1);
+  who.handler_unknown = false;  // it has none
+  BOOST_TEST(policy::resolve({{here, plain}}, who, "cri-o").value().policies.size() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(the_policies_that_apply_keep_the_order_of_the_set) {
   const auto a = selecting("all = true", "a");
   const auto b = selecting("namespaces = [\"web\"]", "b");
