@@ -1,5 +1,5 @@
-// cri_pods SOCKET pod|container|start|list|remove …: makes pods on a CRI server as a kubelet does,
-// for tests, over the adapters' own client.
+// cri_pods SOCKET pod|container|start|time|list|remove …: makes pods on a CRI server as a kubelet
+// does, for tests, over the adapters' own client.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -142,6 +142,18 @@ void make_pod(Server& server, const PodOptions& options) {
   std::printf("\n");
 }
 
+// Starts containers one after the other; prints what each StartContainer took, in milliseconds.
+void time_starts(Server& server, const PodOptions& options, int count) {
+  using Clock = std::chrono::steady_clock;
+  for (int i = 0; i < count; ++i) {
+    const auto name = options.containers.at(0) + std::to_string(i);
+    const auto id = make_container(server, options, options.sandbox, name);
+    const auto begun = Clock::now();
+    server.ask("StartContainer", id);
+    std::printf("%.3f\n", std::chrono::duration<double, std::milli>(Clock::now() - begun).count());
+  }
+}
+
 void list(Server& server) {
   usher::cri::Client client(server.host().loop(), server.socket(), std::chrono::seconds(10));
   const auto sandboxes = server.wait(client.sandboxes());
@@ -178,8 +190,13 @@ int main(int argc, char** argv) {
   app.add_option("SOCKET", socket)->required();
   auto* pod = app.add_subcommand("pod", "a pod with its containers; prints their ids");
   auto* create = app.add_subcommand("container", "one more in a pod, not started; prints its id");
-  create->add_option("--sandbox", options.sandbox)->required();
-  for (auto* of : {pod, create}) {
+  auto* timed = app.add_subcommand("time", "several more, started: how long each start took");
+  int count = 1;
+  timed->add_option("--count", count);
+  for (auto* of : {create, timed}) {
+    of->add_option("--sandbox", options.sandbox)->required();
+  }
+  for (auto* of : {pod, create, timed}) {
     of->add_option("--namespace", options.pod_namespace);
     of->add_option("--name", options.name);
     of->add_option("--uid", options.uid);
@@ -207,6 +224,8 @@ int main(int argc, char** argv) {
     } else if (create->parsed()) {
       const auto made = make_container(server, options, options.sandbox, options.containers.at(0));
       std::printf("%s\n", made.container_id().c_str());
+    } else if (timed->parsed()) {
+      time_starts(server, options, count);
     } else if (begin->parsed()) {
       v1::ContainerId container;
       container.set_container_id(id);

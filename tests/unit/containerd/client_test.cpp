@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_request_in_small_frames_is_one_request_and_answers_fit_th
   const auto answer = ask("StateChange", start_container());
   BOOST_REQUIRE(answer.has_value());
   BOOST_TEST(answer->size() == 20'000U);
-  BOOST_TEST(runtime->largest_frame <= kMaxFrame);
+  BOOST_TEST(runtime->largest_frame <= 4096U);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_decided_in_time_is_answered_with_an_error_and_counted) {
