@@ -120,9 +120,9 @@ class Enforcer {
   virtual const std::filesystem::path& cgroup_root() const = 0;
 
   // Unpins everything of ours below `pins`, of every layout, and waits until the kernel has let go:
-  // then enforcement has ended, whether or not an agent runs (a running one goes on without effect).
-  // What others put there is left, and is an error that names the directory. Works without an
-  // Enforcer.
+  // then enforcement has ended, whether or not an agent runs (a running one goes on without
+  // effect). What others put there is left, and is an error that names the directory. Works without
+  // an Enforcer.
   static Result<> teardown(const std::filesystem::path& pins);
 };
 

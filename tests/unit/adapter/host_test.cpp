@@ -1,6 +1,7 @@
 // The host with adapters written in C against plugin.h, and with cri-o.so.
 #include "adapter/host.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "host_fixture.hpp"
@@ -192,8 +193,11 @@ BOOST_AUTO_TEST_CASE(cri_o_says_why_it_is_not_chosen) {
   const Scratch empty;
   options.config["cri-o"]["root"] = empty.path().string();
   BOOST_TEST_REQUIRE(make(options).start().has_value());
-  BOOST_TEST((host->adapters().at(0).state == State::not_chosen));
-  says(host->adapters().at(0).reason, "neither CRI-O nor podman is here");
+  const auto adapters = host->adapters();
+  const auto cri_o = std::ranges::find(adapters, "cri-o", [](const auto& a) { return a.name; });
+  BOOST_TEST_REQUIRE((cri_o != adapters.end()));
+  BOOST_TEST((cri_o->state == State::not_chosen));
+  says(cri_o->reason, "neither CRI-O nor podman is here");
 }
 
 BOOST_AUTO_TEST_CASE(a_misspelt_setting_of_cri_o_is_refused) {
