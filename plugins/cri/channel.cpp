@@ -1,13 +1,12 @@
 #include "cri/channel.hpp"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <array>
-#include <cstring>
 
 #include "base/escape.hpp"
 #include "cri/channel_call.hpp"
+#include "cri/root_socket.hpp"
 
 namespace usher::cri {
 namespace {
@@ -53,35 +52,17 @@ Result<> Channel::connect() {
   if (session_ != nullptr) {
     return {};
   }
-  const std::string what = "cannot connect to the CRI socket " + escape(socket_);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_.size() >= sizeof address.sun_path) {
-    return fail(what + ": the path is too long", ENAMETOOLONG);
+  auto fd = connect_to_root(socket_, "the CRI socket");
+  if (!fd) {
+    return std::unexpected(std::move(fd.error()));
   }
-  std::memcpy(address.sun_path, socket_.data(), socket_.size());
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd ||
-      ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail_system(what);
-  }
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    return fail_system(what);
-  }
-  if (peer.uid != 0) {
-    return fail(what + ": who listens there has uid " + std::to_string(peer.uid) +
-                    "; a runtime's word is only taken from root",
-                EPERM);
-  }
-  fd_ = std::move(fd);
+  fd_ = std::move(*fd);
   auto opened = open_session();
   if (!opened) {
     session_.reset();
     readable_.cancel();
     fd_.reset();
-    return fail_in(what, opened.error());
+    return fail_in("cannot connect to the CRI socket " + escape(socket_), opened.error());
   }
   return {};
 }

@@ -1,45 +1,18 @@
 #include "containerd/nri/connection.hpp"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <array>
-#include <cstring>
 #include <utility>
 
 #include "base/escape.hpp"
+#include "cri/root_socket.hpp"
 
 namespace usher::nri {
 namespace {
 
 constexpr std::size_t kReadSize = 64U << 10;
 constexpr int kReadsInARow = 512;
-
-Result<Fd> connected(const std::string& socket) {
-  const std::string what = "cannot connect to the NRI socket " + escape(socket);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket.size() >= sizeof address.sun_path) {
-    return fail(what + ": the path is too long", ENAMETOOLONG);
-  }
-  std::memcpy(address.sun_path, socket.data(), socket.size());
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd ||
-      ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail_system(what);
-  }
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    return fail_system(what);
-  }
-  if (peer.uid != 0) {
-    return fail(what + ": who listens there has uid " + std::to_string(peer.uid) +
-                    "; a runtime's word is only taken from root",
-                EPERM);
-  }
-  return fd;
-}
 
 }  // namespace
 
@@ -88,7 +61,7 @@ void Reply::give(const std::string& data) {
 
 Result<std::shared_ptr<Connection>> Connection::open(cri::Loop loop, const std::string& socket,
                                                      Handlers handlers) {
-  auto fd = connected(socket);
+  auto fd = cri::connect_to_root(socket, "the NRI socket");
   if (!fd) {
     return std::unexpected(std::move(fd.error()));
   }

@@ -9,24 +9,15 @@
 
 #include "identity/membership.hpp"
 #include "live_processes.hpp"
+#include "placing.hpp"
 
 using usher::identity::place;
 using usher::identity::PlacementOptions;
 using usher::test::Cgroup;
 using usher::test::cgroup2_mount;
 using usher::test::Child;
+using usher::test::refuses;
 using usher::test::skipped;
-
-namespace {
-
-void refuses(int pid, const std::string& because) {
-  const auto placement = place(pid, PlacementOptions{.cgroup_root = cgroup2_mount()});
-  BOOST_TEST_REQUIRE(!placement.has_value());
-  BOOST_TEST(placement.error().message.find(because) != std::string::npos,
-             placement.error().message);
-}
-
-}  // namespace
 
 BOOST_AUTO_TEST_SUITE(membership)
 
@@ -36,24 +27,10 @@ BOOST_AUTO_TEST_CASE(descendants_may_share_the_cgroup_and_those_below) {
   }
   const Cgroup cgroup("tree");
   const Cgroup nested("tree/nested");
-  int out[2];
-  BOOST_REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
-  const Child child(CLONE_NEWNS, [&] {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      ::pause();
-      ::_exit(0);
-    }
-    (void)!::write(out[1], &pid, sizeof pid);
-  });
-  pid_t below = 0;
-  BOOST_REQUIRE(::read(out[0], &below, sizeof below) == sizeof below);
-  ::close(out[0]);
-  ::close(out[1]);
-  cgroup.add(child.pid());
-  nested.add(below);
-  const auto placement = place(child.pid(), {.cgroup_root = cgroup2_mount()});
-  ::kill(below, SIGKILL);
+  const usher::test::Parent parent;
+  cgroup.add(parent.pid());
+  nested.add(parent.below());
+  const auto placement = place(parent.pid(), {.cgroup_root = cgroup2_mount()});
   BOOST_TEST_REQUIRE(placement.has_value(), placement.error().message);
   BOOST_TEST(placement->cgroup_path == cgroup.path());
 }

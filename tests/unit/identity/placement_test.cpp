@@ -7,6 +7,7 @@
 #include <string>
 
 #include "live_processes.hpp"
+#include "placing.hpp"
 #include "scratch.hpp"
 
 namespace fs = std::filesystem;
@@ -15,18 +16,8 @@ using usher::identity::PlacementOptions;
 using usher::test::Cgroup;
 using usher::test::cgroup2_mount;
 using usher::test::Child;
+using usher::test::refuses;
 using usher::test::skipped;
-
-namespace {
-
-void refuses(int pid, const std::string& because) {
-  const auto placement = place(pid, PlacementOptions{.cgroup_root = cgroup2_mount()});
-  BOOST_TEST_REQUIRE(!placement.has_value());
-  BOOST_TEST(placement.error().message.find(because) != std::string::npos,
-             placement.error().message);
-}
-
-}  // namespace
 
 BOOST_AUTO_TEST_SUITE(placement)
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "live_processes.hpp"
+#include "placing.hpp"
 
 using usher::identity::place;
 using usher::identity::PlacementOptions;
@@ -57,25 +58,11 @@ BOOST_AUTO_TEST_CASE(of_a_cgroups_processes_the_first_one_is_the_containers) {
     return;
   }
   const Cgroup cgroup("first");
-  int out[2];
-  BOOST_REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
-  const Child child(CLONE_NEWNS, [&] {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      ::pause();
-      ::_exit(0);
-    }
-    (void)!::write(out[1], &pid, sizeof pid);
-  });
-  pid_t below = 0;
-  BOOST_REQUIRE(::read(out[0], &below, sizeof below) == sizeof below);
-  ::close(out[0]);
-  ::close(out[1]);
-  cgroup.add(below);
-  cgroup.add(child.pid());
+  const usher::test::Parent parent;
+  cgroup.add(parent.below());
+  cgroup.add(parent.pid());
   const auto pid = usher::identity::process_in(cgroup.path(), {.cgroup_root = cgroup2_mount()});
-  ::kill(below, SIGKILL);
-  BOOST_TEST(pid.value() == child.pid());
+  BOOST_TEST(pid.value() == parent.pid());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
