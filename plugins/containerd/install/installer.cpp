@@ -56,7 +56,8 @@ class ContainerdRun : private install::Run {
     }
     put_config(draft);
     remove_specs(draft);
-    if (serving(options_, node(), names_of(draft)).stale.empty()) {
+    const auto running = serving(options_, node(), names_of(draft));
+    if (options_.mode != Mode::inject && !running.all.empty() && running.stale.empty()) {
       prune(program, {options_.spec_dir});
     }
     say_the_rest(draft, program);
@@ -73,17 +74,38 @@ class ContainerdRun : private install::Run {
     }
     files_.remove_own_leftovers();
     const auto running = serving(options_, node(), {paths.begin(), paths.end()});
-    if (!running.stale.empty()) {
-      report().step(USHER_STEP_MANUAL, options_.hook_dir,
-                    "containerd (pid " + std::to_string(running.stale.front()) +
-                        ") still calls the hook, as it reads its configuration at its start only: "
-                        "restart it, then run this again to remove the program");
+    if (install::installed_programs(node(), options_).empty()) {
+      return;
+    }
+    if (const auto why = still_called(running); !why.empty()) {
+      report().step(USHER_STEP_MANUAL, options_.hook_dir, why);
       return;
     }
     remove_programs({options_.spec_dir});
   }
 
  private:
+  // Why containers that are made from now on may call the program, though no file of ours names it
+  // any more, and what to do. Empty: they do not.
+  std::string still_called(const Serving& running) const {
+    if (options_.mode == Mode::inject) {
+      return "the program stays, as in mode \"inject\" the agent gives it to every container that "
+             "is "
+             "made: set another mode, restart the agent, then run this again to remove it";
+    }
+    if (!running.stale.empty()) {
+      return "containerd (pid " + std::to_string(running.stale.front()) +
+             ") still calls the hook, as it reads its configuration at its start only: restart it, "
+             "then run this again to remove the program";
+    }
+    if (running.all.empty()) {
+      return "the program stays, as no containerd that reads " + escape(options_.config) +
+             " was seen (from a container that takes hostPID), and one that runs may call it: run "
+             "this again where it is seen, or remove the program by hand where none runs";
+    }
+    return "";
+  }
+
   static std::vector<std::string> names_of(const Draft& draft) {
     std::vector<std::string> out;
     for (const auto* list : {&draft.specs, &draft.files}) {

@@ -36,8 +36,7 @@ BOOST_AUTO_TEST_CASE(what_is_installed_is_taken_away_to_the_byte) {
   BOOST_TEST(!spec["process"].contains("rlimits"));
   BOOST_TEST(spec["hooks"]["createRuntime"][0]["path"] == kHook);
   BOOST_TEST(read(kBackup).starts_with("version = 3\n# mine\n"));
-  const auto told = uninstall();
-  BOOST_TEST(told.error == "");
+  uninstalled();
   BOOST_TEST(everything() == before);
 }
 
@@ -79,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_base_spec_that_is_configured_is_extended_and_left_as_it_i
   BOOST_TEST(spec["hooks"]["createRuntime"][1]["path"] == kHook);
   BOOST_TEST(read("/etc/site.json") == site);
   BOOST_TEST(install().changes() == 0U);
-  BOOST_TEST(uninstall().error == "");
+  uninstalled();
   BOOST_TEST(everything() == before);
   fs::remove(at("/etc/site.json"));
   BOOST_TEST(install().error.find("/etc/site.json, which is not there") != std::string::npos);
@@ -159,7 +158,7 @@ BOOST_AUTO_TEST_CASE(nri_is_turned_on_where_it_is_off) {
   BOOST_TEST(
       read(kConfig).find("# usher-was:  disable = true # for now\n  disable = false # usher") !=
       std::string::npos);
-  BOOST_TEST(uninstall().error == "");
+  uninstalled();
   BOOST_TEST(everything() == before);
 }
 
@@ -180,8 +179,39 @@ BOOST_AUTO_TEST_CASE(a_new_hook_moves_the_spec_and_the_old_one_goes_with_the_nex
   installed();
   BOOST_TEST(read(kSpec).find("/opt/usher/bin/usher-hook-2.0.0\"") != std::string::npos);
   BOOST_TEST(has(kHook));
+  installed();
+  BOOST_TEST(has(kHook));  // no containerd is seen: one that runs may call the old one
+  if (!can_run_containerd()) {
+    return;
+  }
+  const RunningContainerd restarted(root.path());
   BOOST_TEST(install().has_step(USHER_STEP_REMOVE, kHook));
   BOOST_TEST(!has(kHook));
+}
+
+BOOST_AUTO_TEST_CASE(the_program_stays_where_the_containerd_that_may_call_it_is_not_seen) {
+  installed();
+  const auto told = uninstall();
+  BOOST_TEST(told.error == "");
+  BOOST_TEST(!has(kSpec));
+  BOOST_TEST(has(kHook));
+  BOOST_TEST(told.has_step(USHER_STEP_MANUAL, "/opt/usher/bin", "no containerd that reads"));
+}
+
+BOOST_AUTO_TEST_CASE(the_program_stays_while_the_agent_gives_it_to_new_containers) {
+  options.mode = Mode::inject;
+  installed();
+  BOOST_TEST_REQUIRE(has(kHook));
+  if (!can_run_containerd()) {
+    return;
+  }
+  const RunningContainerd running(root.path());
+  const auto told = uninstall();
+  BOOST_TEST(told.error == "");
+  BOOST_TEST(has(kHook));
+  BOOST_TEST(told.has_step(USHER_STEP_MANUAL, "/opt/usher/bin", "set another mode"));
+  options.mode = Mode::closed;
+  BOOST_TEST(uninstall().has_step(USHER_STEP_REMOVE, kHook));
 }
 
 BOOST_AUTO_TEST_CASE(verify_names_what_is_wrong) {

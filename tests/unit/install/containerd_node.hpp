@@ -12,6 +12,7 @@
 
 #include "base/file.hpp"
 #include "containerd/install/installer.hpp"
+#include "running_containerd.hpp"
 #include "scratch.hpp"
 
 namespace usher::test::containerd {
@@ -132,6 +133,17 @@ struct TestNode {
   void installed() const {
     const auto told = install();
     BOOST_TEST_REQUIRE(told.error == "");
+  }
+
+  // As after a restart of containerd, where one can be had here; else the program stays, and goes.
+  void uninstalled() const {
+    BOOST_TEST_REQUIRE(uninstall().error == "");
+    if (can_run_containerd()) {
+      const RunningContainerd restarted(root.path());
+      BOOST_TEST_REQUIRE(uninstall().error == "");
+    } else {
+      fs::remove(at(kHook));
+    }
   }
 
   static constexpr const char* kDump =
