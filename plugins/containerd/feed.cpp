@@ -156,6 +156,9 @@ void Feed::notice(nri::Notice notice, nri::Reply reply) {
       break;
     case Event::create_container:
       if (options_.mode == Mode::inject && !is_kata(*notice.pod)) {
+        if (const auto problem = options_.program_problem(); !problem.empty()) {
+          return reply.fail(nri::Code::failed_precondition, "usher: " + problem);
+        }
         return reply.ok(nri::write_adjustment(options_.injected));
       }
       break;

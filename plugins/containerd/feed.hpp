@@ -25,6 +25,8 @@ class Feed : public nri::Service {
     Mode mode = Mode::closed;
     nri::Hooks injected;                     // what CreateContainer adds, with Mode::inject
     std::vector<std::string> kata_handlers;  // globs; their containers run in another kernel
+    // Why `injected` would keep a container from being made; empty: it does not.
+    std::function<std::string()> program_problem;
   };
   Feed(plugin::Host host, cri::Loop loop, Options options);
 

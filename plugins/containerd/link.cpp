@@ -15,8 +15,11 @@ cri::Loop loop_of(const plugin::Host& host) {
 
 Link::Link(plugin::Host host, const Options& options)
     : host_(host),
+      options_(options),
       standing_(host, options.mode),
-      feed_(host, loop_of(host), {options.mode, options.injected, options.kata_handlers}),
+      feed_(host, loop_of(host),
+            {options.mode, options.injected, options.kata_handlers,
+             [this] { return look_for_program(); }}),
       records_(host, loop_of(host), options,
                [this](std::uint32_t health, const std::string& sentence) {
                  standing_.cri(health, sentence);
@@ -46,7 +49,14 @@ void Link::told(nri::Client::State state, const std::string& sentence) {
   }
 }
 
+std::string Link::look_for_program() {
+  auto problem = options_.program_problem();
+  standing_.program(problem);
+  return problem;
+}
+
 void Link::start() {
+  look_for_program();
   client_.start();
 }
 

@@ -28,9 +28,11 @@ class Link {
  private:
   nri::Client::Options client_options(const Options& options);
   void told(nri::Client::State state, const std::string& sentence);
+  std::string look_for_program();
   void end_if_stopped();
 
   plugin::Host host_;
+  Options options_;
   Standing standing_;
   Feed feed_;
   Records records_;

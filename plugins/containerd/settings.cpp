@@ -1,12 +1,16 @@
 #include "containerd/settings.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/escape.hpp"
 #include "install/hook_object.hpp"
+#include "install/node.hpp"
 #include "install/program.hpp"
 
 namespace usher::containerd {
@@ -92,9 +96,25 @@ Options Options::from(const plugin::Settings& settings) {
   if (settings.has("kata_handlers")) {
     o.kata_handlers = settings.list("kata_handlers");
   }
+  o.program = install::program_path(installed, USHER_VERSION);
   o.injected.create_runtime = {hook(installed, "createRuntime")};
   o.injected.poststop = {hook(installed, "poststop")};
   return o;
+}
+
+std::string Options::program_problem() const {
+  if (mode != Mode::inject) {
+    return "";
+  }
+  std::error_code none;
+  const auto there = install::Node(root).follow(program);
+  if (fs::is_regular_file(there, none) && ::access(there.c_str(), X_OK) == 0) {
+    return "";
+  }
+  return "the hook's program " + escape(there.string()) +
+         " is missing, or cannot be run: containers are not made without it in mode \"inject\"; "
+         "run: usherctl runtime install containerd --mode inject (where the agent runs in a "
+         "container, hook_dir has to be mounted there too, or root set)";
 }
 
 }  // namespace usher::containerd

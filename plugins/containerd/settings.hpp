@@ -21,9 +21,14 @@ struct Options {
   std::chrono::milliseconds cri_deadline{1000};
   std::vector<std::string> kata_handlers = {"kata", "kata-*"};
   nri::Hooks injected;  // with Mode::inject
+  std::string program;  // that the injected hooks name, on the node
 
   // Throws plugin::Failure that names the setting.
   static Options from(const plugin::Settings& settings);
+
+  // Empty, or why hooks cannot be injected: what they name is not there, and a container that names
+  // it could not be made. A stat: for each call.
+  std::string program_problem() const;
 };
 
 }  // namespace usher::containerd

@@ -26,6 +26,13 @@ class Standing {
     cri_ = std::move(sentence);
     tell();
   }
+  // What keeps hooks from being injected. Empty: nothing does.
+  void program(std::string problem) {
+    if (problem != program_) {
+      program_ = std::move(problem);
+      tell();
+    }
+  }
 
  private:
   void tell() {
@@ -37,6 +44,9 @@ class Standing {
     }
   }
   std::pair<std::uint32_t, std::string> standing() const {
+    if (!program_.empty()) {
+      return {USHER_UNHEALTHY, program_};
+    }
     if (state_ == nri::Client::State::registered) {
       return {USHER_HEALTHY, nri_};
     }
@@ -62,6 +72,7 @@ class Standing {
   Mode mode_;
   nri::Client::State state_ = nri::Client::State::absent;
   std::string nri_;
+  std::string program_;
   std::uint32_t cri_health_ = 0;
   std::string cri_;
   std::uint32_t told_ = 0;

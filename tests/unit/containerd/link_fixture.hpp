@@ -38,6 +38,13 @@ struct LinkFixture {
   }
   void serve() { runtime.emplace(nri_socket); }
 
+  // The hook's, as an installer leaves it.
+  std::filesystem::path put_program() const {
+    const auto program = scratch.write("usher-hook-" USHER_VERSION, "#!/bin/sh\n");
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    return program;
+  }
+
   void run_until(const std::function<bool()>& done) {
     host.run_until(done);
     BOOST_REQUIRE(done());

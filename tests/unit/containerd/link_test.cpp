@@ -202,7 +202,8 @@ BOOST_AUTO_TEST_CASE(the_mask_is_explicit_and_old_enough_for_every_runtime) {
 
 BOOST_AUTO_TEST_CASE(inject_adds_the_hook_but_never_to_kata) {
   serve();
-  start({{"mode", std::string("inject")}, {"hook_dir", std::string("/opt/x")}});
+  const auto program = put_program();
+  start({{"mode", std::string("inject")}, {"hook_dir", program.parent_path().string()}});
   registered();
   v1::PodAndContainer create;
   *create.mutable_pod() = pod();
@@ -214,7 +215,7 @@ BOOST_AUTO_TEST_CASE(inject_adds_the_hook_but_never_to_kata) {
   const auto& hooks = adjusted.adjust().hooks();
   BOOST_REQUIRE(hooks.create_runtime_size() == 1);
   BOOST_REQUIRE(hooks.poststop_size() == 1);
-  BOOST_TEST(hooks.create_runtime(0).path() == "/opt/x/usher-hook-" USHER_VERSION);
+  BOOST_TEST(hooks.create_runtime(0).path() == program.string());
   const auto& args = hooks.create_runtime(0).args();
   BOOST_TEST(args[1] == "createRuntime");
   BOOST_TEST(args[3] == "containerd");
@@ -222,6 +223,25 @@ BOOST_AUTO_TEST_CASE(inject_adds_the_hook_but_never_to_kata) {
   BOOST_TEST(hooks.create_runtime(0).timeout().value() > 5);
   *create.mutable_pod() = pod("s1", "kata-qemu");
   BOOST_TEST(ask("CreateContainer", create).value() == "");
+}
+
+// A container whose hooks name it could not be made, with a reason that nobody understands.
+BOOST_AUTO_TEST_CASE(a_program_that_is_not_there_is_not_injected) {
+  serve();
+  const auto program = put_program();
+  std::filesystem::remove(program);
+  start({{"mode", std::string("inject")}, {"hook_dir", program.parent_path().string()}});
+  registered();
+  BOOST_TEST(!healthy());
+  BOOST_TEST(host.healths.back().find(program.string() + " is missing") != std::string::npos);
+  v1::PodAndContainer create;
+  *create.mutable_pod() = pod();
+  *create.mutable_container() = container();
+  BOOST_TEST(ask("CreateContainer", create).error().message.find("is missing") !=
+             std::string::npos);
+  put_program();
+  BOOST_TEST(!ask("CreateContainer", create).value().empty());
+  BOOST_TEST(healthy());
 }
 
 BOOST_AUTO_TEST_CASE(a_kata_container_is_another_kernels) {
