@@ -57,4 +57,17 @@ Result<std::string> base_spec(std::string_view from, SpecOrigin origin,
   return spec.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+bool holds_our_hook(std::string_view text) {
+  const Json spec = Json::parse(text, nullptr, false);
+  const auto hooks = spec.is_object() ? spec.find("hooks") : spec.end();
+  if (hooks == spec.end() || !hooks->is_object()) {
+    return false;
+  }
+  return std::ranges::any_of(*hooks, [](const Json& list) {
+    return list.is_array() && std::ranges::any_of(list, [](const Json& hook) {
+             return hook.is_object() && is_ours(hook);
+           });
+  });
+}
+
 }  // namespace usher::containerd

@@ -19,4 +19,7 @@ enum class SpecOrigin {
 Result<std::string> base_spec(std::string_view from, SpecOrigin origin,
                               const install::Options& options, const std::string& program);
 
+// Is it one that base_spec() made, or that somebody made of one?
+bool holds_our_hook(std::string_view spec);
+
 }  // namespace usher::containerd

@@ -8,6 +8,7 @@
 #include "base/glob.hpp"
 #include "containerd/install/base_spec.hpp"
 #include "containerd/install/edit.hpp"
+#include "containerd/install/files.hpp"
 #include "containerd/install/lines.hpp"
 #include "install/or_throw.hpp"
 
@@ -26,6 +27,7 @@ class Drafter {
       : options_(options), node_(node), programs_(programs), program_(program) {}
 
   Draft make() {
+    ConfigFiles(options_, node_).check_spec_dir();
     draft_.generation = or_throw(programs_.generation());
     draft_.config =
         or_throw(read_config(node_, options_.config, draft_.generation, Ours::taken_back));

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/escape.hpp"
+#include "containerd/install/base_spec.hpp"
 #include "containerd/install/config.hpp"
 #include "install/or_throw.hpp"
 
@@ -94,6 +95,7 @@ void ConfigFiles::remove_leftovers(const std::string& path) const {
 
 void ConfigFiles::remove_own_leftovers() const {
   or_throw(node_.remove_leftovers(options_.spec_dir, "base-"));
+  or_throw(node_.remove_leftovers(options_.spec_dir, "configuration"));
   or_throw(node_.remove_leftovers(options_.backup_dir(), "%2F"));
 }
 
@@ -102,11 +104,54 @@ std::string ConfigFiles::candidate_path(const std::string& path) const {
   return file.parent_path() / ("." + file.filename().string() + ".check.1");
 }
 
+void ConfigFiles::check_owner() const {
+  const auto owner = or_throw(node_.read(options_.owner_path(), kMaxConfig));
+  if (owner && *owner != options_.config + "\n") {
+    throw plugin::Failure(
+        escape(options_.spec_dir) + " holds the base specs of another containerd (" +
+            escape(*owner).substr(0, 200) + " in " + escape(options_.owner_path()) +
+            "): give this one a directory of its own with the setting spec_dir",
+        USHER_INVALID);
+  }
+}
+
+void ConfigFiles::check_spec_dir() const {
+  check_owner();
+  const auto ours = specs();
+  for (const auto& name : names_in(node_.follow(options_.spec_dir))) {
+    const auto path = options_.spec_dir + "/" + name;
+    if (name.starts_with('.') || path == options_.backup_dir() || path == options_.owner_path() ||
+        std::ranges::find(ours, path) != ours.end()) {
+      continue;
+    }
+    throw plugin::Failure(escape(path) +
+                              " is not Usher's, and base specs are written only into a directory "
+                              "of their own: move it away, or name another directory with the "
+                              "setting spec_dir",
+                          USHER_INVALID);
+  }
+}
+
+void ConfigFiles::own_spec_dir() const {
+  if (or_throw(node_.read(options_.owner_path(), kMaxConfig)) != options_.config + "\n") {
+    or_throw(node_.put(options_.owner_path(), options_.config + "\n", 0644));
+  }
+}
+
+void ConfigFiles::leave_spec_dir() const {
+  or_throw(node_.remove(options_.owner_path()));
+}
+
 std::vector<std::string> ConfigFiles::specs() const {
   std::vector<std::string> out;
   for (const auto& name : names_in(node_.follow(options_.spec_dir))) {
-    if (name.starts_with("base-") && name.ends_with(".json")) {
-      out.push_back(options_.spec_dir + "/" + name);
+    const auto path = options_.spec_dir + "/" + name;
+    if (!name.starts_with("base-") || !name.ends_with(".json")) {
+      continue;
+    }
+    const auto spec = node_.read(path, kMaxConfig);
+    if (spec && *spec && holds_our_hook(**spec)) {
+      out.push_back(path);
     }
   }
   return out;

@@ -32,7 +32,14 @@ class ConfigFiles {
   void remove_own_leftovers() const;
   // Beside `path`, where relative imports mean the same.
   std::string candidate_path(const std::string& path) const;
-  // Base specs of ours that are there.
+  // Refuses a directory of specs that is another containerd's, or where somebody keeps other files:
+  // a file of theirs could have the name of one of ours.
+  void check_spec_dir() const;
+  void check_owner() const;
+  // From now on the directory is this configuration's; or nobody's.
+  void own_spec_dir() const;
+  void leave_spec_dir() const;
+  // Base specs that are there and hold our hook; others are not ours whatever their name.
   std::vector<std::string> specs() const;
 
  private:

@@ -46,6 +46,7 @@ class ContainerdRun : private install::Run {
         files_.remove_leftovers(file.path);
       }
       files_.remove_own_leftovers();
+      files_.own_spec_dir();
     }
     // In mode inject it is the adapter that names it.
     if (!program.empty()) {
@@ -65,13 +66,20 @@ class ContainerdRun : private install::Run {
 
   void uninstall() {
     lock_to_remove();
+    files_.check_owner();
     const auto paths = all_paths();
     for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
       take_out(*path);
     }
     for (const auto& spec : files_.specs()) {
-      remove(spec, "containerd begins no container with it any more");
+      if (const auto by = named_by(spec, paths); by.empty()) {
+        remove(spec, "containerd begins no container with it any more");
+      } else {
+        report().step(USHER_STEP_MANUAL, spec,
+                      "stays, as " + by + " names it in a line that is not Usher's");
+      }
     }
+    files_.leave_spec_dir();
     files_.remove_own_leftovers();
     const auto running = serving(options_, node(), {paths.begin(), paths.end()});
     if (install::installed_programs(node(), options_).empty()) {
@@ -200,7 +208,10 @@ class ContainerdRun : private install::Run {
   // Those of runtimes that get no hook any more; the configuration names them no longer.
   void remove_specs(const Draft& draft) {
     for (const auto& spec : files_.specs()) {
-      if (std::ranges::find(draft.specs, spec, &DraftFile::path) == draft.specs.end()) {
+      const bool named = std::ranges::any_of(draft.config.files, [&](const ConfigFile& file) {
+        return file.clean.find(spec) != std::string::npos;
+      });
+      if (!named && std::ranges::find(draft.specs, spec, &DraftFile::path) == draft.specs.end()) {
         remove(spec, "no runtime names it any more");
       }
     }
@@ -250,6 +261,16 @@ class ContainerdRun : private install::Run {
       add(path);
     }
     return out;
+  }
+
+  // Which of the files at `paths`, as they are now, holds the path of `spec`; empty: none.
+  std::string named_by(const std::string& spec, const std::vector<std::string>& paths) const {
+    for (const auto& path : paths) {
+      if (content_of(path, kMaxConfig).value_or("").find(spec) != std::string::npos) {
+        return path;
+      }
+    }
+    return "";
   }
 
   void take_out(const std::string& path) {

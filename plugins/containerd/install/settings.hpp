@@ -30,6 +30,8 @@ struct InstallOptions : install::Options {
 
   std::string spec_path(const std::string& runtime_name) const;
   std::string backup_dir() const { return spec_dir + "/backup"; }
+  // Says whose base specs lie there: the path of the configuration.
+  std::string owner_path() const { return spec_dir + "/configuration"; }
   std::string backup_path(const std::string& file) const;
 };
 

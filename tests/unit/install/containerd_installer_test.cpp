@@ -162,6 +162,51 @@ BOOST_AUTO_TEST_CASE(nri_is_turned_on_where_it_is_off) {
   BOOST_TEST(everything() == before);
 }
 
+BOOST_AUTO_TEST_CASE(a_persons_base_spec_with_the_name_of_ours_is_neither_written_nor_removed) {
+  put(kSpec, "{\"mine\": 1}");
+  auto before = everything();
+  BOOST_TEST(install().error.find(kSpec + " is not Usher's") != std::string::npos);
+  BOOST_TEST(verify().error.find(kSpec + " is not Usher's") != std::string::npos);
+  BOOST_TEST(uninstall().error == "");
+  BOOST_TEST(everything() == before);
+  fs::remove(at(kSpec));
+  installed();
+  put("/etc/usher/containerd/base-site.json", "{}");
+  BOOST_TEST(install().error.find("base-site.json is not Usher's") != std::string::npos);
+  BOOST_TEST(uninstall().error == "");
+  BOOST_TEST(!has(kSpec));
+  BOOST_TEST(has("/etc/usher/containerd/base-site.json"));
+}
+
+BOOST_AUTO_TEST_CASE(base_specs_do_not_lie_among_other_files) {
+  options.spec_dir = "/etc/containerd";
+  const auto before = everything();
+  BOOST_TEST(install().error.find("setting spec_dir") != std::string::npos);
+  BOOST_TEST(everything() == before);
+}
+
+BOOST_AUTO_TEST_CASE(a_base_spec_that_a_persons_line_names_stays) {
+  installed();
+  put(kConfig, read(kConfig) + runc("other") + "  base_runtime_spec = \"" + kSpec + "\"\n");
+  const auto told = uninstall();
+  BOOST_TEST(told.error == "");
+  BOOST_TEST(has(kSpec));
+  BOOST_TEST(told.has_step(USHER_STEP_MANUAL, kSpec, kConfig + " names it"));
+}
+
+BOOST_AUTO_TEST_CASE(two_containerds_do_not_share_a_directory_of_base_specs) {
+  installed();
+  put("/etc/second.toml", read(kBackup));
+  options.config = "/etc/second.toml";
+  const auto before = everything();
+  BOOST_TEST(install().error.find("another containerd (/etc/containerd/config.toml") !=
+             std::string::npos);
+  BOOST_TEST(uninstall().error.find("another containerd") != std::string::npos);
+  BOOST_TEST(everything() == before);
+  options.spec_dir = "/etc/usher/second";
+  installed();
+}
+
 BOOST_AUTO_TEST_CASE(a_persons_later_edit_stays_and_so_does_the_backup) {
   installed();
   put(kConfig, read(kConfig) + "oom = 1 # later\n");
@@ -221,7 +266,8 @@ BOOST_AUTO_TEST_CASE(verify_names_what_is_wrong) {
   BOOST_TEST(verify().has_problem("base_runtime_spec of the runtime runc is not set"));
   installed();
   BOOST_TEST(verify().problems.empty());
-  put(kSpec, "{}");
+  auto spec = read(kSpec);
+  put(kSpec, spec.replace(spec.find("\"root\""), 6, "\"toor\""));
   BOOST_TEST(verify().has_problem(kSpec + " is not as these settings make it"));
   installed();
   auto text = read(kConfig);
