@@ -80,8 +80,29 @@ void ConfigFiles::check_no_link(const std::string& path) const {
   }
 }
 
-void ConfigFiles::put(const std::string& path, const std::string& content) const {
+void ConfigFiles::check_unchanged(const std::string& path,
+                                  const std::optional<std::string>& before) const {
+  if (or_throw(node_.read(path, kMaxConfig)) != before) {
+    throw plugin::Failure(escape(path) +
+                          " was changed by somebody else meanwhile, and was left as it is now: run "
+                          "this again");
+  }
+}
+
+std::string ConfigFiles::named_by(const std::string& spec,
+                                  const std::vector<std::string>& paths) const {
+  for (const auto& path : paths) {
+    if (or_throw(node_.read(path, kMaxConfig)).value_or("").find(spec) != std::string::npos) {
+      return path;
+    }
+  }
+  return "";
+}
+
+void ConfigFiles::put(const std::string& path, const std::optional<std::string>& before,
+                      const std::string& content) const {
   check_no_link(path);
+  check_unchanged(path, before);
   struct stat info{};
   const bool there = ::stat(node_.entry(path).c_str(), &info) == 0;
   or_throw(node_.make_directories(fs::path(path).parent_path()));

@@ -24,8 +24,14 @@ class ConfigFiles {
   // Only one that holds `content`: then nothing is lost. False: it stays.
   bool drop_backup(const std::string& path, const std::string& content) const;
 
-  // By rename, with the mode that the file has. Refuses a link, which the rename would replace.
-  void put(const std::string& path, const std::string& content) const;
+  // Refuses a file that is not as the edit was made from (`before`; nothing: it was not there).
+  void check_unchanged(const std::string& path, const std::optional<std::string>& before) const;
+  // Which of the files at `paths`, as they are now, holds the path of `spec`; empty: none.
+  std::string named_by(const std::string& spec, const std::vector<std::string>& paths) const;
+  // By rename, with the mode that the file has. Refuses a link, which the rename would replace, and
+  // one that check_unchanged refuses.
+  void put(const std::string& path, const std::optional<std::string>& before,
+           const std::string& content) const;
   void check_no_link(const std::string& path) const;
   void remove_leftovers(const std::string& path) const;
   // Of specs and backups.

@@ -72,7 +72,7 @@ class ContainerdRun : private install::Run {
       take_out(*path);
     }
     for (const auto& spec : files_.specs()) {
-      if (const auto by = named_by(spec, paths); by.empty()) {
+      if (const auto by = files_.named_by(spec, paths); by.empty()) {
         remove(spec, "containerd begins no container with it any more");
       } else {
         report().step(USHER_STEP_MANUAL, spec,
@@ -85,7 +85,7 @@ class ContainerdRun : private install::Run {
     if (install::installed_programs(node(), options_).empty()) {
       return;
     }
-    if (const auto why = still_called(running); !why.empty()) {
+    if (const auto why = still_called(options_, running); !why.empty()) {
       report().step(USHER_STEP_MANUAL, options_.hook_dir, why);
       return;
     }
@@ -93,27 +93,6 @@ class ContainerdRun : private install::Run {
   }
 
  private:
-  // Why containers that are made from now on may call the program, though no file of ours names it
-  // any more, and what to do. Empty: they do not.
-  std::string still_called(const Serving& running) const {
-    if (options_.mode == Mode::inject) {
-      return "the program stays, as in mode \"inject\" the agent gives it to every container that "
-             "is "
-             "made: set another mode, restart the agent, then run this again to remove it";
-    }
-    if (!running.stale.empty()) {
-      return "containerd (pid " + std::to_string(running.stale.front()) +
-             ") still calls the hook, as it reads its configuration at its start only: restart it, "
-             "then run this again to remove the program";
-    }
-    if (running.all.empty()) {
-      return "the program stays, as no containerd that reads " + escape(options_.config) +
-             " was seen (from a container that takes hostPID), and one that runs may call it: run "
-             "this again where it is seen, or remove the program by hand where none runs";
-    }
-    return "";
-  }
-
   static std::vector<std::string> names_of(const Draft& draft) {
     std::vector<std::string> out;
     for (const auto* list : {&draft.specs, &draft.files}) {
@@ -150,6 +129,9 @@ class ContainerdRun : private install::Run {
     }
     std::vector<const DraftFile*> done;
     for (const auto* file : edits) {
+      if (apply()) {
+        files_.check_unchanged(file->path, file->before);
+      }
       if (file->before && !files_.has_backup(file->path)) {
         change(USHER_STEP_CREATE, options_.backup_path(file->path),
                "a backup of " + file->path + " as it was", "",
@@ -158,7 +140,7 @@ class ContainerdRun : private install::Run {
       change(file->before ? USHER_STEP_REPLACE : USHER_STEP_CREATE, file->path,
              "containerd's configuration",
              install::unified_diff(file->before.value_or(""), file->after, file->path),
-             [&] { files_.put(file->path, file->after); });
+             [&] { files_.put(file->path, file->before, file->after); });
       done.push_back(file);
     }
     if (apply() && !edits.empty()) {
@@ -194,7 +176,7 @@ class ContainerdRun : private install::Run {
     }
     for (auto file = done.rbegin(); file != done.rend(); ++file) {
       if ((*file)->before) {
-        files_.put((*file)->path, *(*file)->before);
+        files_.put((*file)->path, (*file)->after, *(*file)->before);
       } else {
         or_throw(node().remove((*file)->path));
       }
@@ -263,16 +245,6 @@ class ContainerdRun : private install::Run {
     return out;
   }
 
-  // Which of the files at `paths`, as they are now, holds the path of `spec`; empty: none.
-  std::string named_by(const std::string& spec, const std::vector<std::string>& paths) const {
-    for (const auto& path : paths) {
-      if (content_of(path, kMaxConfig).value_or("").find(spec) != std::string::npos) {
-        return path;
-      }
-    }
-    return "";
-  }
-
   void take_out(const std::string& path) {
     files_.remove_leftovers(path);
     const auto now = content_of(path, kMaxConfig);
@@ -290,7 +262,8 @@ class ContainerdRun : private install::Run {
         return;
       }
       change(USHER_STEP_REPLACE, path, "without Usher's lines",
-             install::unified_diff(*now, back.text, path), [&] { files_.put(path, back.text); });
+             install::unified_diff(*now, back.text, path),
+             [&] { files_.put(path, now, back.text); });
     }
     if (existed && apply()) {
       const auto backup = options_.backup_path(path);

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
+#include "base/escape.hpp"
 #include "install/running.hpp"
 
 namespace usher::containerd {
@@ -52,7 +54,8 @@ Serving serving(const InstallOptions& options, const install::Node& node,
   }
   Serving out;
   for (const auto& process : install::processes("containerd", options.root)) {
-    if (config_of(process) != options.config) {
+    if (auto config = config_of(process); config != options.config) {
+      out.others.push_back({process.pid, std::move(config)});
       continue;
     }
     out.all.push_back(process.pid);
@@ -61,6 +64,24 @@ Serving serving(const InstallOptions& options, const install::Node& node,
     }
   }
   return out;
+}
+
+std::string still_called(const InstallOptions& options, const Serving& running) {
+  if (options.mode == Mode::inject) {
+    return "the program stays, as in mode \"inject\" the agent gives it to every container that is "
+           "made: set another mode, restart the agent, then run this again to remove it";
+  }
+  if (!running.stale.empty()) {
+    return "containerd (pid " + std::to_string(running.stale.front()) +
+           ") still calls the hook, as it reads its configuration at its start only: restart it, "
+           "then run this again to remove the program";
+  }
+  if (running.all.empty()) {
+    return "the program stays, as no containerd that reads " + escape(options.config) +
+           " was seen (from a container that takes hostPID), and one that runs may call it: run "
+           "this again where it is seen, or remove the program by hand where none runs";
+  }
+  return "";
 }
 
 }  // namespace usher::containerd
