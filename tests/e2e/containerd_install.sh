@@ -39,6 +39,11 @@ runtime() { # runtime ACTION ARG…
   set_options
   "$BIN/usherctl" runtime "$action" "${OPTIONS[@]}" "$@"
 }
+# What verify says where everything is in place and containerd does not run.
+verified_but_unseen() {
+  runtime verify >"$W/out/unseen" 2>&1
+  [ "$(grep -c '^problem: ' "$W/out/unseen")" = 1 ] && grep -q '^problem: no containerd that reads' "$W/out/unseen"
+}
 changes() { grep -Eq '^(create|replace|remove)' "$1"; }
 no_changes() { ! changes "$1"; }
 same() { cmp "$W/original.toml" "$CONFIG"; }
@@ -153,7 +158,7 @@ by_version() {
   runtime install >"$W/out/again" 2>&1
   check "$v: a second install changes nothing" no_changes "$W/out/again"
   check "$v: nor does it write" cmp "$CONFIG" "$W/installed.toml"
-  check "$v: verify agrees" runtime verify
+  check "$v: verify agrees, and says that no containerd runs" verified_but_unseen
 
   runtime install --set spec_dri=/x >"$W/out/slip" 2>&1
   check "$v: a slip of the pen is told" grep -q 'unknown setting "spec_dri"' "$W/out/slip"
@@ -190,6 +195,10 @@ by_version() {
   containerd_stop
   containerd_start "$v"
   check "$v: and is content after it" runtime verify --hook-timeout 7000
+  cp "$CONFIG" "$CTD/elsewhere.toml"
+  runtime verify --hook-timeout 7000 --set "config=$CTD/elsewhere.toml" >"$W/out/verify" 2>&1
+  check "$v: verify names a containerd with another configuration" grep -q "runs with $CONFIG, not with $CTD/elsewhere.toml" "$W/out/verify"
+  rm "$CTD/elsewhere.toml"
 
   # 4. Uninstalled under a containerd that runs: it goes on calling the program.
   runtime uninstall >"$W/out/uninstall" 2>&1
@@ -233,7 +242,7 @@ by_version() {
   check "$v: its settings stay" grep -q 'privileged_without_host_devices = true' "$W/dump"
   check "$v: its runtime gets the hook" sh -c "grep -q \"base_runtime_spec = [\\\"']$SPECS/base-runc.json\" '$W/dump'"
   check "$v: Kata does not" sh -c "! grep -q base-kata '$W/dump' && grep -q 'kata is Kata: it gets no hook' '$W/out/imports'"
-  check "$v: verify agrees with both files" runtime verify
+  check "$v: verify agrees with both files" verified_but_unseen
   check "$v: both come back" sh -c "'$BIN/usherctl' runtime uninstall ${OPTIONS[*]@Q} && cmp '$CONFIG' '$W/root.toml' && cmp '$CTD/conf.d/10-site.toml' '$W/dropin.toml'"
   nothing
 

@@ -115,21 +115,45 @@ class Check {
       report_.problem("containerd (pid " + std::to_string(running.stale.front()) +
                       ") started before its configuration was changed, and reads it at its start "
                       "only; restart it");
-    } else if (running.all.empty()) {
-      report_.step(USHER_STEP_KEEP, options_.config,
-                   "no containerd with this configuration was seen running");
+      return;
+    }
+    if (!running.all.empty()) {
+      ask_plugins(draft);
+      ask_specs(draft);
+      return;
+    }
+    for (const auto& other : running.others) {
+      report_.problem("containerd (pid " + std::to_string(other.pid) + ") runs with " +
+                      escape(other.config) + ", not with " + options_.config +
+                      ": what is installed does not reach it; if it is Kubernetes' own, write "
+                      "config = \"" +
+                      escape(other.config) + "\" in [adapters.containerd] and install again");
+    }
+    // It may run where its process cannot be seen: the socket says then what is in force.
+    if (const auto specs = specs_in_force(cri_socket(draft), kStatusDeadline)) {
+      compare_specs(draft, *specs);
+      ask_plugins(draft);
     } else {
-      ask(draft);
+      report_.problem("no containerd that reads " + options_.config +
+                      " was seen running, and none answers on " + escape(cri_socket(draft)) + " (" +
+                      specs.error().message +
+                      "): nothing shows that the hook is in force; start it and verify again (in a "
+                      "container that takes hostPID, or its socket mounted)");
     }
   }
 
-  void ask(const Draft& draft) {
+  // As it lies here.
+  std::string cri_socket(const Draft& draft) const {
+    return options_.cri_socket.empty() ? node_.follow(draft.config.address).string()
+                                       : options_.cri_socket;
+  }
+
+  void ask_plugins(const Draft& draft) {
     const auto listed = programs_.plugins(draft.config.address);
     if (!listed) {
       report_.problem("the containerd that runs does not answer: " + listed.error().message);
       return;
     }
-    ask_specs(draft);
     check_plugin(
         *listed, "io.containerd.grpc.v1", "cri",
         "it would run no pods; its log says why (a base runtime spec that it cannot read?)");
@@ -144,19 +168,23 @@ class Check {
     if (draft.runtimes.empty()) {
       return;
     }
-    const auto specs = specs_in_force(node_.follow(draft.config.address), kStatusDeadline);
-    if (!specs) {
+    const auto specs = specs_in_force(cri_socket(draft), kStatusDeadline);
+    if (specs) {
+      compare_specs(draft, *specs);
+    } else {
       report_.problem("the containerd that runs does not say with what it begins containers: " +
                       specs.error().message);
-      return;
     }
+  }
+
+  void compare_specs(const Draft& draft, const BaseSpecs& specs) {
     for (const auto& runtime : draft.runtimes) {
-      const auto found = specs->find(runtime.name);
-      if (found == specs->end() || found->second != options_.spec_path(runtime.name)) {
+      const auto found = specs.find(runtime.name);
+      if (found == specs.end() || found->second != options_.spec_path(runtime.name)) {
         report_.problem("the containerd that runs begins containers of the runtime " +
                         escape(runtime.name) + " with " +
-                        (found == specs->end() || found->second.empty() ? "its own base spec"
-                                                                        : escape(found->second)) +
+                        (found == specs.end() || found->second.empty() ? "its own base spec"
+                                                                       : escape(found->second)) +
                         ", not with " + options_.spec_path(runtime.name) + "; restart it");
       } else {
         report_.step(USHER_STEP_KEEP, found->second,

@@ -135,6 +135,12 @@ struct TestNode {
     BOOST_TEST_REQUIRE(told.error == "");
   }
 
+  // No containerd runs here.
+  static bool only_unseen(const Told& told) {
+    return told.error.empty() && told.problems.size() == 1 &&
+           told.has_problem("was seen running, and none answers");
+  }
+
   // As after a restart of containerd, where one can be had here; else the program stays, and goes.
   void uninstalled() const {
     BOOST_TEST_REQUIRE(uninstall().error == "");
