@@ -196,7 +196,7 @@ by_version() {
   containerd_start "$v"
   check "$v: and is content after it" runtime verify --hook-timeout 7000
   cp "$CONFIG" "$CTD/elsewhere.toml"
-  runtime verify --hook-timeout 7000 --set "config=$CTD/elsewhere.toml" >"$W/out/verify" 2>&1
+  runtime verify --hook-timeout 7000 --set "config=$CTD/elsewhere.toml" --set "spec_dir=$W/elsewhere" >"$W/out/verify" 2>&1
   check "$v: verify names a containerd with another configuration" grep -q "runs with $CONFIG, not with $CTD/elsewhere.toml" "$W/out/verify"
   rm "$CTD/elsewhere.toml"
 
