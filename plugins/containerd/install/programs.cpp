@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/escape.hpp"
+#include "containerd/install/serving.hpp"
 
 namespace usher::containerd {
 namespace {
@@ -36,8 +37,12 @@ Result<install::Output> Programs::run(const std::string& program, const std::str
                                       std::vector<std::string> arguments) const {
   std::string path = chosen;
   std::error_code none;
-  for (const char* directory : kDirectories) {
-    const std::string candidate = std::string(directory) + "/" + program;
+  std::vector<std::string> directories(kDirectories.begin(), kDirectories.end());
+  if (const auto runs = chosen.empty() ? program_that_runs(options_, node_) : ""; !runs.empty()) {
+    directories.insert(directories.begin(), fs::path(runs).parent_path());
+  }
+  for (const auto& directory : directories) {
+    const std::string candidate = directory + "/" + program;
     if (path.empty() && fs::exists(node_.follow(candidate), none)) {
       path = candidate;
     }

@@ -14,7 +14,8 @@
 namespace usher::containerd {
 
 // Runs them, each for a bounded time. Without a program of the options' choice they are looked for
-// below the node's root, and run with it as their root directory.
+// beside the containerd that runs with this configuration, then where programs usually lie below
+// the node's root, and run with it as their root directory.
 class Programs {
  public:
   Programs(const InstallOptions& options, const install::Node& node)

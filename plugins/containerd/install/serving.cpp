@@ -66,6 +66,29 @@ Serving serving(const InstallOptions& options, const install::Node& node,
   return out;
 }
 
+std::string program_that_runs(const InstallOptions& options, const install::Node& node) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  const std::string root = fs::canonical(options.root, none);
+  for (const auto pid : serving(options, node, {}).all) {
+    std::string path = fs::read_symlink("/proc/" + std::to_string(pid) + "/exe", none);
+    if (none) {
+      continue;
+    }
+    if (constexpr std::string_view kReplaced = " (deleted)"; path.ends_with(kReplaced)) {
+      path.resize(path.size() - kReplaced.size());
+    }
+    // Seen from the node's own mount namespace it has no prefix.
+    if (root.size() > 1 && path.starts_with(root + "/")) {
+      path.erase(0, root.size());
+    }
+    if (fs::is_regular_file(node.follow(path), none)) {
+      return path;
+    }
+  }
+  return "";
+}
+
 std::string still_called(const InstallOptions& options, const Serving& running) {
   if (options.mode == Mode::inject) {
     return "the program stays, as in mode \"inject\" the agent gives it to every container that is "

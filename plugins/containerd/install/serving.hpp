@@ -26,6 +26,10 @@ struct Serving {
 Serving serving(const InstallOptions& options, const install::Node& node,
                 const std::vector<std::string>& files);
 
+// Where the program of the containerd that runs with this configuration lies, on the node: what is
+// there now, for that is what reads the configuration next. Empty: none was seen, or it is gone.
+std::string program_that_runs(const InstallOptions& options, const install::Node& node);
+
 // Why containers that are made from now on may call the program, though no file of ours names it
 // any more, and what to do. Empty: they do not.
 std::string still_called(const InstallOptions& options, const Serving& running);

@@ -93,4 +93,17 @@ BOOST_AUTO_TEST_CASE(verify_names_a_containerd_that_runs_with_another_configurat
                                   ") runs with /var/lib/k/config.toml, not with " + kConfig));
 }
 
+// Another one, earlier in the list of usual places, may read the configuration in another way.
+BOOST_AUTO_TEST_CASE(the_containerd_that_runs_is_the_one_that_is_asked) {
+  if (!can_run_containerd() || !fs::exists("/bin/busybox")) {
+    return;
+  }
+  options.containerd = "";
+  fs::create_directories(at("/usr/local/bin"));
+  fs::copy_file("/bin/busybox", at("/usr/local/bin/containerd"));
+  BOOST_TEST(install().error.find("/usr/local/bin/containerd --version") != std::string::npos);
+  const RunningContainerd running(root.path(), "/opt/k/containerd", kConfig);
+  BOOST_TEST(install().error.find("/opt/k/containerd --version") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
