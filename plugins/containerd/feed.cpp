@@ -1,6 +1,7 @@
 #include "containerd/feed.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <utility>
 
@@ -40,7 +41,7 @@ void append(std::vector<T>& to, std::vector<T>& from) {
 }  // namespace
 
 Feed::Feed(plugin::Host host, cri::Loop loop, Options options)
-    : host_(host), options_(std::move(options)), outbox_(host, loop) {}
+    : host_(host), options_(std::move(options)), outbox_(host, loop), hooks_(options_.mode) {}
 
 void Feed::stop() {
   outbox_.stop();
@@ -89,6 +90,10 @@ void Feed::list() {
   outbox_.clear();  // of a list before, which this one replaces
   pods_.clear();
   gated_.clear();
+  hooks_.begin();
+  if (hook_problem) {
+    hook_problem({});
+  }
   auto whole = std::exchange(parts_, {});
   outbox_.put(event_of(USHER_EVENT_LISTING));
   std::map<std::string, nri::Pod, std::less<>> found;
@@ -102,6 +107,8 @@ void Feed::list() {
     if (pod != found.end() &&
         (container.state == State::running || container.state == State::paused)) {
       running(pod->second, container);
+    } else {
+      hooks_.made_before(container.id);
     }
   }
   outbox_.put(event_of(USHER_EVENT_SYNCED));
@@ -132,6 +139,7 @@ void Feed::gone(std::uint32_t kind, const nri::Notice& notice) {
   if (kind == USHER_EVENT_CONTAINER_GONE) {
     who.container_id = notice.container->id;
     gated_.erase(who.container_id);
+    hooks_.gone(who.container_id);
   } else {
     pods_.erase(who.sandbox_id);
   }
@@ -190,7 +198,22 @@ void Feed::starting(const nri::Notice& notice, nri::Reply reply) {
                       "neither a process nor a cgroup of container " + escape(container.id) +
                           " is known: it cannot be covered by policy");
   }
+  watch_hook(*notice.pod, container.id);
   gate(host_, event_of(USHER_EVENT_CONTAINER_STARTING, *notice.pod, container), std::move(reply));
+}
+
+// The container is still policed by the gate that follows: it is the next one that may find no
+// agent.
+void Feed::watch_hook(const nri::Pod& pod, const std::string& container) {
+  const auto before = hooks_.missed();
+  const bool changed = hooks_.starting(pod.runtime_handler, container);
+  if (hooks_.missed() != before && std::has_single_bit(hooks_.missed())) {
+    host_.log(USHER_LOG_WARNING, "container " + escape(container) + " " + hooks_.problem() + " (" +
+                                     std::to_string(hooks_.missed()) + " such starts so far)");
+  }
+  if (changed && hook_problem) {
+    hook_problem(hooks_.problem());
+  }
 }
 
 plugin::Flow Feed::gate(plugin::Host host, plugin::Event event, nri::Reply reply) {

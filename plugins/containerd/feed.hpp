@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "containerd/hook_watch.hpp"
 #include "containerd/nri/answers.hpp"
 #include "containerd/nri/client.hpp"
 #include "containerd/outbox.hpp"
@@ -36,6 +37,10 @@ class Feed : public nri::Service {
   const nri::Pod* pod(const std::string& sandbox) const;
   // Called before each list is told.
   std::function<void()> before_list;
+  // What is wrong with the hook, each time that changes; empty: nothing that was seen.
+  std::function<void(const std::string& problem)> hook_problem;
+  // The hook was called for that container.
+  void hooked(const std::string& container) { hooks_.called(container); }
   void stop();
 
  private:
@@ -45,11 +50,13 @@ class Feed : public nri::Service {
   void gone(std::uint32_t kind, const nri::Notice& notice);
   void starting(const nri::Notice& notice, nri::Reply reply);
   plugin::Flow gate(plugin::Host host, plugin::Event event, nri::Reply reply);
+  void watch_hook(const nri::Pod& pod, const std::string& container);
   bool is_kata(const nri::Pod& pod) const;
 
   plugin::Host host_;
   Options options_;
   Outbox outbox_;
+  HookWatch hooks_;
   nri::Synchronize parts_;                             // of a list that is not whole yet
   std::map<std::string, nri::Pod, std::less<>> pods_;  // by sandbox id
   std::set<std::string, std::less<>> gated_;  // let start, and not started yet as far as we know

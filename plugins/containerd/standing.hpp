@@ -27,6 +27,12 @@ class Standing {
     tell();
   }
 
+  // What is wrong with the hook that is the gate; empty: nothing that was seen.
+  void hook(std::string problem) {
+    hook_ = std::move(problem);
+    tell();
+  }
+
  private:
   void tell() {
     auto [health, sentence] = standing();
@@ -38,6 +44,9 @@ class Standing {
   }
   std::pair<std::uint32_t, std::string> standing() const {
     if (state_ == nri::Client::State::registered) {
+      if (!hook_.empty()) {
+        return {USHER_DEGRADED, hook_};
+      }
       return {USHER_HEALTHY, nri_};
     }
     if (mode_ != Mode::closed) {
@@ -64,6 +73,7 @@ class Standing {
   std::string nri_;
   std::uint32_t cri_health_ = 0;
   std::string cri_;
+  std::string hook_;
   std::uint32_t told_ = 0;
   std::string sentence_;
 };
