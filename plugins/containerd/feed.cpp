@@ -17,6 +17,10 @@ using nri::Event;
 
 // What the agent keeps of an adapter; of a pod beyond it CRI is asked.
 constexpr std::size_t kMaxPods = 4096;
+// Of one list, however many parts it has: what the outbox holds.
+constexpr std::size_t kMaxListed = Outbox::kMaxWaiting;
+// Lines of one list about containers without a pod.
+constexpr std::size_t kMaxStrays = 16;
 
 plugin::Event event_of(std::uint32_t kind, plugin::Identity who = {}) {
   return {.kind = kind, .runtime = std::string(kContainerd), .identity = std::move(who)};
@@ -58,6 +62,26 @@ bool Feed::is_kata(const nri::Pod& pod) const {
   });
 }
 
+// What passes is not policed on this node, and only its handler's name says why: that is told.
+bool Feed::passes_as_kata(const nri::Pod& pod, const std::string& container) {
+  if (!is_kata(pod)) {
+    return false;
+  }
+  if (kata_.size() >= kMaxPods && !kata_.contains(pod.runtime_handler)) {
+    return true;
+  }
+  const auto passed = ++kata_[pod.runtime_handler];
+  if (std::has_single_bit(passed)) {
+    host_.log(USHER_LOG_WARNING,
+              "container " + escape(container) + " passes without policy: its runtime handler \"" +
+                  escape(pod.runtime_handler) +
+                  "\" is one of kata_handlers, so its processes are " +
+                  "taken for another kernel's (" + std::to_string(passed) +
+                  " of this handler so far); if it is no virtual machine, mend kata_handlers");
+  }
+  return true;
+}
+
 Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
   parts_ = {};
   if (runtime.runtime_name != kContainerd) {
@@ -75,12 +99,22 @@ Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
   return events;
 }
 
-void Feed::synchronize(nri::Synchronize part) {
+Result<> Feed::synchronize(nri::Synchronize part) {
+  const auto records = [](const nri::Synchronize& of) {
+    return of.pods.size() + of.containers.size();
+  };
+  if (records(parts_) + records(part) > kMaxListed) {
+    parts_ = {};
+    return fail("it has more than " + std::to_string(kMaxListed) +
+                    " pods and containers, which no node has: restart the runtime",
+                ENOBUFS);
+  }
   append(parts_.pods, part.pods);
   append(parts_.containers, part.containers);
   if (!part.more) {
     list();
   }
+  return {};
 }
 
 void Feed::list() {
@@ -101,15 +135,24 @@ void Feed::list() {
     found.emplace(pod.id, pod);
     sandbox(std::move(pod));
   }
+  std::size_t strays = 0;
   for (const auto& container : whole.containers) {
     const auto pod = found.find(container.sandbox_id);
     using State = nri::Container::State;
-    if (pod != found.end() &&
-        (container.state == State::running || container.state == State::paused)) {
-      running(pod->second, container);
-    } else {
+    if (container.state != State::running && container.state != State::paused) {
       hooks_.made_before(container.id);
+    } else if (pod != found.end()) {
+      running(pod->second, container);
+    } else if (++strays <= kMaxStrays) {
+      host_.log(USHER_LOG_WARNING, "container " + escape(container.id) +
+                                       " runs, but its pod's record " +
+                                       escape(container.sandbox_id) +
+                                       " is not in the runtime's list or cannot be read: it is not "
+                                       "adopted by this list");
     }
+  }
+  if (strays > kMaxStrays) {
+    host_.log(USHER_LOG_WARNING, std::to_string(strays) + " containers of the list have no pod");
   }
   outbox_.put(event_of(USHER_EVENT_SYNCED));
 }
@@ -128,7 +171,8 @@ void Feed::sandbox(nri::Pod pod) {
 }
 
 void Feed::running(const nri::Pod& pod, const nri::Container& container) {
-  if (!is_kata(pod) && (container.pid != 0 || !container.cgroup_path.empty())) {
+  if ((container.pid != 0 || !container.cgroup_path.empty()) &&
+      !passes_as_kata(pod, container.id)) {
     outbox_.put(event_of(USHER_EVENT_CONTAINER_RUNNING, pod, container));
   }
 }
@@ -186,7 +230,7 @@ void Feed::notice(nri::Notice notice, nri::Reply reply) {
 
 void Feed::starting(const nri::Notice& notice, nri::Reply reply) {
   const auto& container = *notice.container;
-  if (is_kata(*notice.pod)) {
+  if (passes_as_kata(*notice.pod, container.id)) {
     return reply.ok();  // its processes are another kernel's
   }
   if (container.sandbox_id != notice.pod->id) {

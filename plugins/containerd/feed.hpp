@@ -30,7 +30,7 @@ class Feed : public nri::Service {
   Feed(plugin::Host host, cri::Loop loop, Options options);
 
   Result<std::int32_t> configure(const nri::Configure& runtime) override;
-  void synchronize(nri::Synchronize part) override;
+  Result<> synchronize(nri::Synchronize part) override;
   void notice(nri::Notice notice, nri::Reply reply) override;
 
   // What NRI told of it, as long as it is there; null where it told nothing.
@@ -52,6 +52,7 @@ class Feed : public nri::Service {
   plugin::Flow gate(plugin::Host host, plugin::Event event, nri::Reply reply);
   void watch_hook(const nri::Pod& pod, const std::string& container);
   bool is_kata(const nri::Pod& pod) const;
+  bool passes_as_kata(const nri::Pod& pod, const std::string& container);
 
   plugin::Host host_;
   Options options_;
@@ -59,6 +60,7 @@ class Feed : public nri::Service {
   HookWatch hooks_;
   nri::Synchronize parts_;                             // of a list that is not whole yet
   std::map<std::string, nri::Pod, std::less<>> pods_;  // by sandbox id
+  std::map<std::string, std::uint64_t> kata_;          // passed so far, by runtime handler
   std::set<std::string, std::less<>> gated_;  // let start, and not started yet as far as we know
 };
 
