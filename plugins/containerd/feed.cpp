@@ -1,6 +1,7 @@
 #include "containerd/feed.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <utility>
 
@@ -16,6 +17,10 @@ using nri::Event;
 
 // What the agent keeps of an adapter; of a pod beyond it CRI is asked.
 constexpr std::size_t kMaxPods = 4096;
+// Of one list, however many parts it has: what the outbox holds.
+constexpr std::size_t kMaxListed = Outbox::kMaxWaiting;
+// Lines of one list about containers without a pod.
+constexpr std::size_t kMaxStrays = 16;
 
 plugin::Event event_of(std::uint32_t kind, plugin::Identity who = {}) {
   return {.kind = kind, .runtime = std::string(kContainerd), .identity = std::move(who)};
@@ -40,7 +45,7 @@ void append(std::vector<T>& to, std::vector<T>& from) {
 }  // namespace
 
 Feed::Feed(plugin::Host host, cri::Loop loop, Options options)
-    : host_(host), options_(std::move(options)), outbox_(host, loop) {}
+    : host_(host), options_(std::move(options)), outbox_(host, loop), hooks_(options_.mode) {}
 
 void Feed::stop() {
   outbox_.stop();
@@ -55,6 +60,26 @@ bool Feed::is_kata(const nri::Pod& pod) const {
   return std::ranges::any_of(options_.kata_handlers, [&](const std::string& glob) {
     return glob_matches(glob, pod.runtime_handler);
   });
+}
+
+// What passes is not policed on this node, and only its handler's name says why: that is told.
+bool Feed::passes_as_kata(const nri::Pod& pod, const std::string& container) {
+  if (!is_kata(pod)) {
+    return false;
+  }
+  if (kata_.size() >= kMaxPods && !kata_.contains(pod.runtime_handler)) {
+    return true;
+  }
+  const auto passed = ++kata_[pod.runtime_handler];
+  if (std::has_single_bit(passed)) {
+    host_.log(USHER_LOG_WARNING,
+              "container " + escape(container) + " passes without policy: its runtime handler \"" +
+                  escape(pod.runtime_handler) +
+                  "\" is one of kata_handlers, so its processes are " +
+                  "taken for another kernel's (" + std::to_string(passed) +
+                  " of this handler so far); if it is no virtual machine, mend kata_handlers");
+  }
+  return true;
 }
 
 Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
@@ -74,12 +99,22 @@ Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
   return events;
 }
 
-void Feed::synchronize(nri::Synchronize part) {
+Result<> Feed::synchronize(nri::Synchronize part) {
+  const auto records = [](const nri::Synchronize& of) {
+    return of.pods.size() + of.containers.size();
+  };
+  if (records(parts_) + records(part) > kMaxListed) {
+    parts_ = {};
+    return fail("it has more than " + std::to_string(kMaxListed) +
+                    " pods and containers, which no node has: restart the runtime",
+                ENOBUFS);
+  }
   append(parts_.pods, part.pods);
   append(parts_.containers, part.containers);
   if (!part.more) {
     list();
   }
+  return {};
 }
 
 void Feed::list() {
@@ -89,6 +124,10 @@ void Feed::list() {
   outbox_.clear();  // of a list before, which this one replaces
   pods_.clear();
   gated_.clear();
+  hooks_.begin();
+  if (hook_problem) {
+    hook_problem({});
+  }
   auto whole = std::exchange(parts_, {});
   outbox_.put(event_of(USHER_EVENT_LISTING));
   std::map<std::string, nri::Pod, std::less<>> found;
@@ -96,13 +135,24 @@ void Feed::list() {
     found.emplace(pod.id, pod);
     sandbox(std::move(pod));
   }
+  std::size_t strays = 0;
   for (const auto& container : whole.containers) {
     const auto pod = found.find(container.sandbox_id);
     using State = nri::Container::State;
-    if (pod != found.end() &&
-        (container.state == State::running || container.state == State::paused)) {
+    if (container.state != State::running && container.state != State::paused) {
+      hooks_.made_before(container.id);
+    } else if (pod != found.end()) {
       running(pod->second, container);
+    } else if (++strays <= kMaxStrays) {
+      host_.log(USHER_LOG_WARNING, "container " + escape(container.id) +
+                                       " runs, but its pod's record " +
+                                       escape(container.sandbox_id) +
+                                       " is not in the runtime's list or cannot be read: it is not "
+                                       "adopted by this list");
     }
+  }
+  if (strays > kMaxStrays) {
+    host_.log(USHER_LOG_WARNING, std::to_string(strays) + " containers of the list have no pod");
   }
   outbox_.put(event_of(USHER_EVENT_SYNCED));
 }
@@ -121,7 +171,8 @@ void Feed::sandbox(nri::Pod pod) {
 }
 
 void Feed::running(const nri::Pod& pod, const nri::Container& container) {
-  if (!is_kata(pod) && (container.pid != 0 || !container.cgroup_path.empty())) {
+  if ((container.pid != 0 || !container.cgroup_path.empty()) &&
+      !passes_as_kata(pod, container.id)) {
     outbox_.put(event_of(USHER_EVENT_CONTAINER_RUNNING, pod, container));
   }
 }
@@ -132,6 +183,7 @@ void Feed::gone(std::uint32_t kind, const nri::Notice& notice) {
   if (kind == USHER_EVENT_CONTAINER_GONE) {
     who.container_id = notice.container->id;
     gated_.erase(who.container_id);
+    hooks_.gone(who.container_id);
   } else {
     pods_.erase(who.sandbox_id);
   }
@@ -181,7 +233,7 @@ void Feed::notice(nri::Notice notice, nri::Reply reply) {
 
 void Feed::starting(const nri::Notice& notice, nri::Reply reply) {
   const auto& container = *notice.container;
-  if (is_kata(*notice.pod)) {
+  if (passes_as_kata(*notice.pod, container.id)) {
     return reply.ok();  // its processes are another kernel's
   }
   if (container.sandbox_id != notice.pod->id) {
@@ -193,7 +245,22 @@ void Feed::starting(const nri::Notice& notice, nri::Reply reply) {
                       "neither a process nor a cgroup of container " + escape(container.id) +
                           " is known: it cannot be covered by policy");
   }
+  watch_hook(*notice.pod, container.id);
   gate(host_, event_of(USHER_EVENT_CONTAINER_STARTING, *notice.pod, container), std::move(reply));
+}
+
+// The container is still policed by the gate that follows: it is the next one that may find no
+// agent.
+void Feed::watch_hook(const nri::Pod& pod, const std::string& container) {
+  const auto before = hooks_.missed();
+  const bool changed = hooks_.starting(pod.runtime_handler, container);
+  if (hooks_.missed() != before && std::has_single_bit(hooks_.missed())) {
+    host_.log(USHER_LOG_WARNING, "container " + escape(container) + " " + hooks_.problem() + " (" +
+                                     std::to_string(hooks_.missed()) + " such starts so far)");
+  }
+  if (changed && hook_problem) {
+    hook_problem(hooks_.problem());
+  }
 }
 
 plugin::Flow Feed::gate(plugin::Host host, plugin::Event event, nri::Reply reply) {

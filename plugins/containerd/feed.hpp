@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "containerd/hook_watch.hpp"
 #include "containerd/nri/answers.hpp"
 #include "containerd/nri/client.hpp"
 #include "containerd/outbox.hpp"
@@ -31,13 +32,17 @@ class Feed : public nri::Service {
   Feed(plugin::Host host, cri::Loop loop, Options options);
 
   Result<std::int32_t> configure(const nri::Configure& runtime) override;
-  void synchronize(nri::Synchronize part) override;
+  Result<> synchronize(nri::Synchronize part) override;
   void notice(nri::Notice notice, nri::Reply reply) override;
 
   // What NRI told of it, as long as it is there; null where it told nothing.
   const nri::Pod* pod(const std::string& sandbox) const;
   // Called before each list is told.
   std::function<void()> before_list;
+  // What is wrong with the hook, each time that changes; empty: nothing that was seen.
+  std::function<void(const std::string& problem)> hook_problem;
+  // The hook was called for that container.
+  void hooked(const std::string& container) { hooks_.called(container); }
   void stop();
 
  private:
@@ -47,13 +52,17 @@ class Feed : public nri::Service {
   void gone(std::uint32_t kind, const nri::Notice& notice);
   void starting(const nri::Notice& notice, nri::Reply reply);
   plugin::Flow gate(plugin::Host host, plugin::Event event, nri::Reply reply);
+  void watch_hook(const nri::Pod& pod, const std::string& container);
   bool is_kata(const nri::Pod& pod) const;
+  bool passes_as_kata(const nri::Pod& pod, const std::string& container);
 
   plugin::Host host_;
   Options options_;
   Outbox outbox_;
+  HookWatch hooks_;
   nri::Synchronize parts_;                             // of a list that is not whole yet
   std::map<std::string, nri::Pod, std::less<>> pods_;  // by sandbox id
+  std::map<std::string, std::uint64_t> kata_;          // passed so far, by runtime handler
   std::set<std::string, std::less<>> gated_;  // let start, and not started yet as far as we know
 };
 

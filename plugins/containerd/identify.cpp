@@ -60,6 +60,9 @@ Identity identify(const OciState& state) {
   if (!who.is_sandbox) {
     who.container_name = taken(state, kContainer, true);
     who.image = state.annotation(kImage).value_or("");
+    if (who.image.size() > cri::kMaxImage || !cri::is_text(who.image)) {
+      refuse(kImage, "is " + cri::shown(who.image) + ", which is no name of an image");
+    }
   }
   return who;
 }

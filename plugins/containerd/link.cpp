@@ -25,6 +25,7 @@ Link::Link(plugin::Host host, const Options& options)
                  standing_.cri(health, sentence);
                }),
       client_(loop_of(host), client_options(options), feed_) {
+  feed_.hook_problem = [this](const std::string& problem) { standing_.hook(problem); };
   feed_.before_list = [this] {
     records_.end_listing();
     standing_.cri(0, {});
@@ -65,6 +66,7 @@ void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
   if (who.is_sandbox) {
     return answer.is(who);  // containerd has no record of a sandbox that it is just making
   }
+  feed_.hooked(who.container_id);
   if (const auto* pod = feed_.pod(who.sandbox_id); pod != nullptr) {
     cri::join(who, *pod, kNriSource);
     return answer.is(who);

@@ -34,6 +34,12 @@ class Standing {
     }
   }
 
+  // What is wrong with the hook that is the gate; empty: nothing that was seen.
+  void hook(std::string problem) {
+    hook_ = std::move(problem);
+    tell();
+  }
+
  private:
   void tell() {
     auto [health, sentence] = standing();
@@ -48,6 +54,9 @@ class Standing {
       return {USHER_UNHEALTHY, program_};
     }
     if (state_ == nri::Client::State::registered) {
+      if (!hook_.empty()) {
+        return {USHER_DEGRADED, hook_};
+      }
       return {USHER_HEALTHY, nri_};
     }
     if (mode_ != Mode::closed) {
@@ -75,6 +84,7 @@ class Standing {
   std::string program_;
   std::uint32_t cri_health_ = 0;
   std::string cri_;
+  std::string hook_;
   std::uint32_t told_ = 0;
   std::string sentence_;
 };

@@ -96,7 +96,8 @@ cri::Detached Client::run() {
     if (!made_) {
       co_await Wait{*this, jittered(refused ? options_.refused_pause : pause)};
     }
-    pause = std::min(pause * 2, options_.longest_pause);
+    // A socket that was just made is listened on in a moment.
+    pause = made_ ? options_.first_pause : std::min(pause * 2, options_.longest_pause);
   }
   running_ = false;
   if (const auto stopped = std::exchange(stopped_, {})) {
@@ -121,6 +122,7 @@ cri::Task<Result<>> Client::session() {
   connection_ = std::move(*opened);
   connection_->answer_within(options_.answer_within);
   loss_ = {};
+  configured_ = listed_ = false;
   // Requests of the runtime may come before its answer to this.
   auto message = write_register(options_.name, options_.index);
   auto registered =
@@ -133,11 +135,32 @@ cri::Task<Result<>> Client::session() {
     co_return fail_in("cannot register over " + escape(options_.socket),
                       std::move(registered.error()));
   }
+  expect_list();
   while (!stopping_ && connection_ != nullptr && connection_->is_open()) {
     co_await Wait{*this};
   }
-  connection_.reset();
+  list_timer_.cancel();
+  if (connection_ != nullptr) {
+    connection_->close();  // its loss is known: told later it would end the pause that follows
+    connection_.reset();
+  }
   co_return fail(loss_.message.empty() ? "the NRI connection ended" : loss_.message, loss_.code);
+}
+
+// A runtime that holds its lock leaves us connected and tells nothing.
+void Client::expect_list() {
+  if (listed_) {
+    return;  // it came before the registration's answer
+  }
+  auto timer = loop_.timer(options_.list_within, [this](auto) {
+    list_timer_.cancel();
+    tell(State::silent, "the runtime took the registration over " + escape(options_.socket) +
+                            " and has not said within " +
+                            std::to_string(options_.list_within.count()) + " ms what it has");
+  });
+  if (timer) {
+    list_timer_ = std::move(*timer);
+  }
 }
 
 // A runtime that starts anew makes its socket anew, also where its old connection seems to stand.
@@ -164,11 +187,14 @@ void Client::count_late(const std::string& method) {
 void Client::serve(Request request, Reply reply) {
   if (request.method == "Configure") {
     configure(request.payload, std::move(reply));
-  } else if (request.method == "Synchronize") {
-    synchronize(request.payload, std::move(reply));
   } else if (request.method == "Shutdown") {
     options_.log(USHER_LOG_INFO, "the runtime ends its NRI plugins");
     reply.ok();
+  } else if (!configured_) {
+    reply.fail(Code::failed_precondition,
+               escape(request.method) + " before a Configure that usher has accepted");
+  } else if (request.method == "Synchronize") {
+    synchronize(request.payload, std::move(reply));
   } else if (is_notice(request.method)) {
     auto notice = read_notice(request.method, request.payload);
     if (!notice) {
@@ -198,8 +224,16 @@ void Client::configure(const std::string& payload, Reply reply) {
   if (!events) {
     refused_ = true;
     sentence_ = events.error().message;
-    return reply.fail(Code::failed_precondition, sentence_);
+    configured_ = false;
+    reply.fail(Code::failed_precondition, sentence_);
+    // What it sends is not for us to judge: an answer of ours would not mean there what it means
+    // here.
+    if (connection_ != nullptr) {
+      connection_->end({sentence_, EPERM});
+    }
+    return;
   }
+  configured_ = true;
   reply.ok(write_configured(*events));
 }
 
@@ -212,9 +246,14 @@ void Client::synchronize(const std::string& payload, Reply reply) {
     options_.log(USHER_LOG_WARNING, "in the runtime's list, " + problem);
   }
   const bool more = part->more;
-  service_.synchronize(std::move(*part));
+  if (const auto taken = service_.synchronize(std::move(*part)); !taken) {
+    options_.log(USHER_LOG_ERROR, "the runtime's list is refused: " + taken.error().message);
+    return reply.fail(Code::failed_precondition, taken.error().message);
+  }
   reply.ok(write_synchronized(more));
   if (!more) {
+    listed_ = true;
+    list_timer_.cancel();
     tell(State::registered, "registered with " + runtime_ + " over " + escape(options_.socket));
   }
 }

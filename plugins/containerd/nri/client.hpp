@@ -29,8 +29,8 @@ class Service {
   // The events that are wanted, or why this runtime is none for us. It may come again.
   virtual Result<std::int32_t> configure(const Configure& runtime) = 0;
   // All that the runtime has, in one or more parts; the last has `more` false. It comes after every
-  // registration.
-  virtual void synchronize(Synchronize part) = 0;
+  // registration. An error, which is told to the runtime, where it is more than can be taken.
+  virtual Result<> synchronize(Synchronize part) = 0;
   // One event; every one must be answered.
   virtual void notice(Notice notice, Reply reply) = 0;
 };
@@ -38,8 +38,9 @@ class Service {
 // [main]
 class Client {
  public:
-  // How the plugin stands. `absent`: never registered yet. `refused`: by us, see configure.
-  enum class State { absent, registered, lost, refused };
+  // How the plugin stands. `absent`: never registered yet. `silent`: connected, but the runtime
+  // does not say what it has. `refused`: by us, see configure.
+  enum class State { absent, registered, silent, lost, refused };
   struct Options {
     std::string socket;
     std::string name = "usher";
@@ -51,6 +52,9 @@ class Client {
     // A connection that held this long begins with the first pause again.
     std::chrono::milliseconds steady{10'000};
     std::chrono::milliseconds register_within{5000};
+    // From the registration's answer to the end of the runtime's list. It is told then that there
+    // is none; the connection stays, as a runtime that is only busy comes back to it.
+    std::chrono::milliseconds list_within{10'000};
     // A request's answer; shorter where the runtime gives less time. The runtime drops a plugin
     // that takes 2 s, and the whole node waits meanwhile.
     std::chrono::milliseconds answer_within{900};
@@ -79,6 +83,7 @@ class Client {
   void serve(Request request, Reply reply);
   void configure(const std::string& payload, Reply reply);
   void synchronize(const std::string& payload, Reply reply);
+  void expect_list();
   void count_late(const std::string& method);
   void socket_made();
   void tell(State state, const std::string& sentence);
@@ -92,8 +97,10 @@ class Client {
   std::shared_ptr<Connection> connection_;
   State state_ = State::absent;
   std::string sentence_;
-  std::string runtime_;  // name and version, as Configure said them
-  Error loss_;           // of the connection, once it is lost
+  std::string runtime_;      // name and version, as Configure said them
+  Error loss_;               // of the connection, once it is lost
+  bool configured_ = false;  // on this connection; nothing else is served before
+  bool listed_ = false;      // the whole list came on this connection
   bool refused_ = false;
   bool made_ = false;  // the socket was, since the last try
   bool running_ = false;
@@ -102,6 +109,7 @@ class Client {
   std::minstd_rand random_;
   std::coroutine_handle<> waiter_;  // of run(), in a pause or while a connection stands
   cri::Registration timer_;
+  cri::Registration list_timer_;  // while the runtime owes its list
   std::function<void()> stopped_;
 };
 

@@ -300,6 +300,12 @@ void Connection::settle() {
   }
 }
 
+void Connection::end(Error why) {
+  if (is_open()) {
+    drop(std::move(why));
+  }
+}
+
 void Connection::close() {
   handlers_.lost = {};
   if (is_open()) {

@@ -74,6 +74,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   cri::Task<Result<std::string>> call(std::string method, std::string payload,
                                       std::chrono::milliseconds deadline);
   bool is_open() const { return static_cast<bool>(fd_); }
+  // Ends it, after what was answered; `why` is told as its loss.
+  void end(Error why);
   // Nothing is told or asked any more.
   void close();
 

@@ -16,7 +16,9 @@ constexpr std::uint32_t kMaxPid = 1U << 22;
 
 // containerd keeps a note of its own among a sandbox's labels.
 constexpr std::string_view kRuntimesLabel = "io.cri-containerd.kind";
-// containerd writes it after the pod author's annotations.
+// containerd's own word in the container's specification. Over it NRI lays the annotations of CRI's
+// container configuration, which are the kubelet's and its device plugins' to write, not a pod
+// author's: the hook's state, which is the specification, is preferred where both are told.
 constexpr std::string_view kImageKey = "io.kubernetes.cri.image-name";
 constexpr std::string_view kStateChange = "StateChange";
 
@@ -139,9 +141,12 @@ Result<Container> container(const v1::Container& from) {
   }
   to.pid = *pid;
   to.cgroup_path = *cgroup;
-  for (const auto& entry : from.annotations()) {
-    if (entry.key() == kImageKey) {
-      to.image = entry.value();
+  to.image = from.image();
+  if (to.image.empty()) {
+    for (const auto& entry : from.annotations()) {
+      if (entry.key() == kImageKey) {
+        to.image = entry.value();
+      }
     }
   }
   if (to.image.size() > cri::kMaxImage || !cri::is_text(to.image)) {
@@ -149,6 +154,21 @@ Result<Container> container(const v1::Container& from) {
   }
   to.state = from.state() >= 0 && from.state() <= 4 ? static_cast<Container::State>(from.state())
                                                     : Container::State::unknown;
+  return to;
+}
+
+// Only ids: of a sandbox that the runtime has lost already, it knows nothing else.
+Result<Notice> removed(const v1::StateChangeEvent& from) {
+  Notice to{static_cast<Event>(from.event()), Pod{}, Container{}};
+  const auto& sandbox =
+      from.pod().id().empty() ? from.container().pod_sandbox_id() : from.pod().id();
+  auto texts =
+      take({{"the sandbox's id", &sandbox, cri::kMaxId, false, &to.pod->id},
+            {"the container's id", &from.container().id(), cri::kMaxId, true, &to.container->id}});
+  if (!texts) {
+    return std::unexpected(std::move(texts.error()));
+  }
+  to.container->sandbox_id = to.pod->id;
   return to;
 }
 
@@ -222,6 +242,9 @@ Result<Notice> read_notice(std::string_view method, std::string_view payload) {
     }
   }
   Notice to{static_cast<Event>(from.event()), {}, {}};
+  if (to.event == Event::remove_container && from.has_container()) {
+    return removed(from);
+  }
   if (from.has_pod()) {
     auto good = pod(from.pod());
     if (!good) {

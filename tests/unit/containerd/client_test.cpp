@@ -30,7 +30,10 @@ struct Told : Service {
     configured.push_back(runtime);
     return answer;
   }
-  void synchronize(Synchronize part) override { parts.push_back(std::move(part)); }
+  Result<> synchronize(Synchronize part) override {
+    parts.push_back(std::move(part));
+    return {};
+  }
   void notice(Notice notice, Reply to) override {
     notices.push_back(std::move(notice));
     if (keep) {
@@ -152,6 +155,9 @@ BOOST_AUTO_TEST_CASE(the_list_comes_in_parts_and_each_is_answered_as_it_asks) {
   serve();
   start();
   connect();
+  BOOST_TEST(!ask("Synchronize").has_value());  // before Configure
+  BOOST_TEST(service.parts.empty());
+  BOOST_REQUIRE(ask("Configure", configure_message()).has_value());
   v1::SynchronizeRequest part;
   part.set_more(true);
   const auto more = ask("Synchronize", part.SerializeAsString());
@@ -315,8 +321,7 @@ BOOST_AUTO_TEST_CASE(a_runtime_that_we_refuse_hears_why) {
   const auto answer = ask("Configure", configure_message());
   BOOST_REQUIRE(!answer.has_value());
   BOOST_TEST(answer.error().message.find("not this one") != std::string::npos);
-  runtime->hang_up();
-  run_until([&] { return !states.empty(); });
+  run_until([&] { return !runtime->connected() && !states.empty(); });  // we hang up
   BOOST_TEST((states.back() == State::refused));
   BOOST_TEST(sentences.back() == "not this one");
 }
@@ -329,6 +334,49 @@ BOOST_AUTO_TEST_CASE(a_runtime_that_does_not_answer_the_registration_is_tried_ag
   start(std::move(with));
   run_until([&] { return runtime->pump().registered.size() >= 2; });
   BOOST_TEST(sentences.at(0).find("within 20 ms") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_runtime_that_takes_us_and_tells_nothing_is_silent_and_not_left) {
+  serve();
+  auto with = options();
+  with.list_within = milliseconds(20);
+  start(std::move(with));
+  connect();
+  run_until([&] { return !states.empty(); });
+  BOOST_TEST((states.back() == State::silent));
+  BOOST_TEST(runtime->connected());
+  BOOST_REQUIRE(ask("Configure", configure_message()).has_value());
+  BOOST_REQUIRE(ask("Synchronize").has_value());
+  BOOST_TEST((states.back() == State::registered));
+  BOOST_TEST(runtime->accepted == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_is_found_at_once_whose_directory_is_made_with_it) {
+  socket = (scratch.path() / "run" / "nri" / "nri.sock").string();
+  auto with = options();
+  with.first_pause = with.longest_pause = std::chrono::hours(1);
+  start(std::move(with));
+  run_until([&] { return !states.empty(); });
+  std::filesystem::create_directories(scratch.path() / "run" / "nri");
+  serve();
+  synchronized();
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_that_is_made_is_tried_as_if_it_were_the_first_time) {
+  auto with = options();
+  with.first_pause = milliseconds(20);
+  with.longest_pause = std::chrono::hours(1);
+  start(std::move(with));
+  run_until([&] { return sentences.size() >= 8; });  // the next pause is 2 s and more
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, socket.c_str(), sizeof address.sun_path - 1);
+  const Fd bound(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  BOOST_REQUIRE(::bind(bound.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+                0);  // nobody listens yet
+  const auto made = std::chrono::steady_clock::now();
+  run_until([&] { return sentences.size() >= 11; });
+  BOOST_TEST((std::chrono::steady_clock::now() - made < milliseconds(1500)));
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_that_the_peer_could_not_queue_ends_the_connection) {

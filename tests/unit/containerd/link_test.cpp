@@ -137,6 +137,9 @@ BOOST_AUTO_TEST_CASE(a_list_in_parts_is_told_as_one) {
       USHER_EVENT_CONTAINER_RUNNING, USHER_EVENT_CONTAINER_RUNNING, USHER_EVENT_SYNCED};
   BOOST_TEST(kinds() == expected, boost::test_tools::per_element());
   BOOST_TEST(host.published[3].who.container_id == "runs");
+  BOOST_TEST(std::ranges::any_of(host.logged, [](const auto& line) {
+    return line.find("stray") != std::string::npos && line.find("s9") != std::string::npos;
+  }));
   BOOST_TEST(healthy());
 }
 
@@ -255,6 +258,74 @@ BOOST_AUTO_TEST_CASE(a_kata_container_is_another_kernels) {
   BOOST_TEST(count(USHER_EVENT_CONTAINER_STARTING) == 0U);
   BOOST_TEST(count(USHER_EVENT_CONTAINER_RUNNING) == 0U);
   BOOST_TEST(count(USHER_EVENT_SANDBOX_STARTING) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_passes_as_kata_is_told_and_counted) {
+  serve();
+  start();
+  registered();
+  for (const std::string id : {"c1", "c2", "c3"}) {
+    BOOST_TEST(ask("StateChange", event(6, pod("s1", "kata-x"), container(id))).has_value());
+  }
+  const auto lines = std::ranges::count_if(host.logged, [](const auto& line) {
+    return line.find("passes without policy") != std::string::npos &&
+           line.find("kata-x") != std::string::npos;
+  });
+  BOOST_TEST(lines == 2);  // at 1 and 2
+}
+
+BOOST_AUTO_TEST_CASE(the_default_runtime_passes_as_kata_where_kata_handlers_says_so) {
+  serve();
+  start({{"kata_handlers", std::vector<std::string>{"kata-*", ""}}});
+  registered();
+  BOOST_TEST(ask("StateChange", event(6, pod(), container())).has_value());
+  BOOST_TEST(count(USHER_EVENT_CONTAINER_STARTING) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_container_of_a_lost_sandbox_is_gone_all_the_same) {
+  serve();
+  start();
+  registered();
+  auto bare = container();
+  bare.clear_name();
+  BOOST_TEST(ask("StateChange", event(11, v1::PodSandbox(), bare)).has_value());
+  BOOST_TEST(count(USHER_EVENT_CONTAINER_GONE) == 1U);
+  BOOST_TEST(host.published.back().who.container_id == "c1");
+  BOOST_TEST(host.published.back().who.sandbox_id == "s1");
+}
+
+BOOST_AUTO_TEST_CASE(the_runtimes_own_field_of_the_image_is_preferred) {
+  serve();
+  start();
+  registered();
+  auto both = container();
+  auto* annotation = both.add_annotations();
+  annotation->set_key("io.kubernetes.cri.image-name");
+  annotation->set_value("laid-over");
+  BOOST_TEST(ask("StateChange", event(7, pod(), both)).has_value());
+  BOOST_TEST(host.published.back().who.image == "laid-over");
+  both.set_image("registry/own:1");
+  BOOST_TEST(ask("StateChange", event(7, pod(), both)).has_value());
+  BOOST_TEST(host.published.back().who.image == "registry/own:1");
+}
+
+BOOST_AUTO_TEST_CASE(a_list_without_end_is_refused) {
+  serve();
+  start();
+  connect();
+  BOOST_REQUIRE(configure().has_value());
+  v1::SynchronizeRequest part;
+  part.set_more(true);
+  constexpr std::size_t kParts = 32;
+  for (std::size_t i = 0; i < Outbox::kMaxWaiting / kParts; ++i) {
+    *part.add_containers() = container("c" + std::to_string(i));
+  }
+  for (std::size_t i = 0; i < kParts; ++i) {
+    BOOST_REQUIRE(ask("Synchronize", part).has_value());
+  }
+  const auto answer = ask("Synchronize", part);
+  BOOST_REQUIRE(!answer.has_value());
+  BOOST_TEST(answer.error().message.find("which no node has") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(on_cri_os_socket_no_mode_is_taken) {
