@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_new_list_begins_anew) {
 
 BOOST_AUTO_TEST_CASE(many_starts_without_it_are_counted_and_not_all_logged) {
   serve();
-  start({{"mode", std::string("inject")}});
+  start({{"mode", std::string("inject")}, {"hook_dir", put_program().parent_path().string()}});
   registered();
   for (int i = 0; i < 5; ++i) {
     starts("c" + std::to_string(i));
