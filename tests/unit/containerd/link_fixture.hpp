@@ -28,7 +28,7 @@ struct LinkFixture {
   Options options(adapter::Config config = {}) const {
     config.emplace("nri.socket", nri_socket);
     config.emplace("cri.socket", cri_socket);
-    config.emplace("cri.deadline_ms", std::int64_t{300});
+    config.emplace("cri.deadline_ms", std::int64_t{2000});
     const adapter::RawSettings raw(config);
     return Options::from(plugin::Settings(raw.get()));
   }
