@@ -89,6 +89,15 @@ crio beside "$S2" payments web "$(uid 2)"
 run runc beside
 check "a pod with other labels is not under that policy" test -e "$W/marks/beside"
 
+# A static pod's uid is the hash of its file, and no API server knows it.
+hash_uid=0123456789abcdef0123456789abcdef
+read -r S3 _ < <(pod payments static-node1 $hash_uid --label app=api)
+crio static "$S3" payments static-node1 $hash_uid '{"kubernetes.io/config.source": "file"}'
+sed -i "s|\"cgroupsPath\": *\"[^\"]*\"|\"cgroupsPath\": \"/usher-test-$$/kubepods/burstable/pod$hash_uid/static\"|" "$W/bundles/static/config.json"
+run runc static
+[ ! -e "$W/marks/static" ] && killed_by_policy static && ok "a static pod is known by its record and under the policy" ||
+  not_ok "a static pod was not under its policy: $(head -c 300 "$W/out/static")"
+
 crio liar "$S2" payments api "$(uid 1)"
 run runc liar
 [ ! -e "$W/marks/liar" ] && grep -q "neither is believed" "$W/out/liar" &&
