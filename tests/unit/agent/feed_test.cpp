@@ -182,13 +182,7 @@ BOOST_AUTO_TEST_CASE(labels_never_change_once_they_are_known) {
 }
 
 BOOST_AUTO_TEST_CASE(a_workload_whose_root_cannot_be_read_keeps_the_profile_that_it_has) {
-  Entry lost;
-  lost.workload.slot = 7;
-  lost.workload.placement.cgroup_id = 50;
-  lost.attributed = false;
-  lost.profile = profiles.adopt(0);
-  enforcer.slots[7] = {};
-  BOOST_REQUIRE(registry.add(std::move(lost)).has_value());
+  add_without_record(7, 50);
   policies.use({{deny_sh("p", "payments")}});
   container("c1", 100, 50);
   locator.merged_of = [](int) -> Result<std::uint32_t> { return fail("no such directory"); };
@@ -198,13 +192,7 @@ BOOST_AUTO_TEST_CASE(a_workload_whose_root_cannot_be_read_keeps_the_profile_that
 }
 
 BOOST_AUTO_TEST_CASE(a_workload_without_a_record_is_known_again) {
-  Entry lost;
-  lost.workload.slot = 7;
-  lost.workload.placement.cgroup_id = 50;
-  lost.attributed = false;
-  lost.profile = profiles.adopt(0);
-  enforcer.slots[7] = {};
-  BOOST_REQUIRE(registry.add(std::move(lost)).has_value());
+  add_without_record(7, 50);
   policies.use({{deny_sh("p", "payments")}});
   container("c1", 100, 50);
   BOOST_TEST(running("c1", 100).has_value());

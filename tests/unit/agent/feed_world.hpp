@@ -58,6 +58,16 @@ struct FeedWorld : World {
     policy->select.pod_labels = {{"app", value}};
     return policy;
   }
+  // An adopted slot of the kernel's that no record on disk names.
+  void add_without_record(std::uint32_t slot, std::uint64_t cgroup_id) {
+    Entry lost;
+    lost.workload.slot = slot;
+    lost.workload.placement.cgroup_id = cgroup_id;
+    lost.attributed = false;
+    lost.profile = profiles.adopt(0);
+    enforcer.slots[slot] = {};
+    BOOST_REQUIRE(registry.add(std::move(lost)).has_value());
+  }
   const identity::Identity& known(const std::string& id) {
     BOOST_REQUIRE(registry.by_container(id) != nullptr);
     return registry.by_container(id)->workload.identity;
