@@ -48,6 +48,12 @@ BOOST_FIXTURE_TEST_CASE(a_denied_file_is_not_read_and_another_is, Lsm) {
   BOOST_TEST(probe({"write", "/etc/secret"}) == 0);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_rule_on_the_root_holds_for_all_below_it, Lsm) {
+  enforce("[[rule]]\nname = \"all\"\non = \"write\"\npaths = [\"/\"]\naction = \"deny\"\n");
+  BOOST_TEST(probe({"write", "/etc/plain"}) == EPERM);
+  BOOST_TEST(probe({"open", "/etc/plain"}) == 0);
+}
+
 BOOST_FIXTURE_TEST_CASE(an_event_tells_the_path_and_the_rule, Lsm) {
   enforce(kSecrets);
   BOOST_REQUIRE(probe({"open", "/etc/keys/one"}) == EPERM);

@@ -221,6 +221,18 @@ action = "deny"
   BOOST_TEST(c.ask(mapped) == "allowed");
 }
 
+// The kernel leaves out the root's look-up where the profile says so.
+BOOST_AUTO_TEST_CASE(a_profile_says_whether_a_rule_speaks_of_the_root) {
+  const auto plain = [](const std::string& path) {
+    const Compiled c(parsed_rules("[[rule]]\nname = \"r\"\non = \"read\"\npaths = [\"/a/b\", \"" +
+                                  path + "\"]\naction = \"deny\"\n"));
+    return (c.image.header.kind[USHER_READ].flags & USHER_KIND_PLAIN_ROOT) != 0;
+  };
+  BOOST_TEST(plain("/a/"));
+  BOOST_TEST(plain("*/nc"));
+  BOOST_TEST(!plain("/"));
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_rule_set_rules_nothing) {
   const Compiled c(policy::RuleSet{});
   for (const auto& kind : c.image.header.kind) {
