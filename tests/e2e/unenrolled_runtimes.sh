@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: both
-# timeout: 400
+# timeout: 900
 # What unenrolled = audit and deny do to containers of real runtimes in a pod's cgroup that nobody
 # enrolled: their programs and nothing of the runtime's own setup; and whom they leave alone.
 # shellcheck source=lib.sh

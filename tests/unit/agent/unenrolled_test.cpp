@@ -1,5 +1,7 @@
 #include "agent/unenrolled.hpp"
 
+#include <algorithm>
+#include <asio/post.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include "agent/kernel_events.hpp"
@@ -19,6 +21,11 @@ struct Pods : World {
                            .pause_programs = {"/pause"},
                            .pod_cgroups = {"no-such-cgroup-is-here"},
                            .agent_cgroup = 9});
+  }
+  void earlier_agent_denied() {
+    usher::enforce::Unenrolled rules;
+    rules.answer = USHER_UNENROLLED_DENY;
+    BOOST_REQUIRE(enforcer.set_unenrolled(rules).has_value());
   }
   void run() {
     loop.restart();
@@ -61,7 +68,7 @@ BOOST_FIXTURE_TEST_CASE(it_does_not_wait_for_ever_and_says_for_whom_it_did, Pods
 }
 
 BOOST_FIXTURE_TEST_CASE(what_is_in_force_stays_while_an_agent_comes_back, Pods) {
-  BOOST_REQUIRE(enforcer.set_unenrolled({.answer = USHER_UNENROLLED_DENY}).has_value());
+  earlier_agent_denied();
   enforcer.calls.clear();
   auto held = pods(USHER_UNENROLLED_DENY);
   BOOST_REQUIRE(held.start(profiles, {"containerd"}, kLong).has_value());
@@ -70,7 +77,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_in_force_stays_while_an_agent_comes_back, Pods) 
 }
 
 BOOST_FIXTURE_TEST_CASE(a_milder_answer_holds_at_once, Pods) {
-  BOOST_REQUIRE(enforcer.set_unenrolled({.answer = USHER_UNENROLLED_DENY}).has_value());
+  earlier_agent_denied();
   auto held = pods(USHER_UNENROLLED_ALLOW);
   BOOST_REQUIRE(held.start(profiles, {"containerd"}, kLong).has_value());
   BOOST_TEST(enforcer.unenrolled() == USHER_UNENROLLED_ALLOW);
