@@ -66,6 +66,7 @@ class Agent {
   Registry registry_;
   Resolution policies_;
   std::optional<PolicyStore> store_;
+  std::optional<Prepared> prepared_;
   std::optional<ProfileCache> profiles_;
   std::optional<Lifetimes> lifetimes_;
   std::unique_ptr<adapter::Host> adapters_;

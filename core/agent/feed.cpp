@@ -47,6 +47,7 @@ void Feed::take(AdapterEvent event) {
       return container_running(std::move(event));
     case Kind::sandbox_gone:
       p_.sandboxes.drop(event.adapter, event.runtime, sandbox_of(event.identity));
+      p_.prepared.drop(event.runtime, sandbox_of(event.identity));
       [[fallthrough]];
     case Kind::container_gone:
       gone(event);
@@ -68,6 +69,10 @@ void Feed::sandbox_starting(AdapterEvent event) {
                     "its record is not taken: " + kept.error().message +
                         (*held == 0 ? "" : fmt::format(" ({} more were not told since)", *held)),
                     &event.identity);
+  }
+  // What a list names has been running for long, mostly.
+  if (kept && !listing_.contains({event.adapter, event.runtime})) {
+    p_.prepared.expect(event.runtime, sandbox_of(event.identity));
   }
   answer(event, kept);
 }
@@ -143,6 +148,7 @@ void Feed::gone(const AdapterEvent& event) {
 
 void Feed::listing(const AdapterEvent& event) {
   p_.sandboxes.begin_list(event.adapter, event.runtime);
+  listing_.emplace(event.adapter, event.runtime);
   begin_list(event);
 }
 
@@ -155,6 +161,7 @@ void Feed::begin_list(const AdapterEvent& event) {
 
 void Feed::synced(const AdapterEvent& event) {
   const auto swept = p_.sandboxes.sweep(event.adapter, event.runtime);
+  listing_.erase({event.adapter, event.runtime});
   std::erase_if(refused_, [&](const auto& item) {
     const auto& refused = item.second;
     return refused.adapter == event.adapter && refused.runtime == event.runtime && !refused.seen;

@@ -7,11 +7,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "adapter/host.hpp"
 #include "agent/enrolment.hpp"
+#include "agent/prepared.hpp"
 #include "agent/sandboxes.hpp"
 #include "agent/throttle.hpp"
 
@@ -27,6 +30,7 @@ class Feed {
     enforce::Enforcer& enforcer;
     Journal& journal;
     const Locator& locator;
+    Prepared& prepared;
     std::function<void(std::uint32_t slot)> gone;  // a hint; what follows is not the adapter's
     Throttle::Now now = &Throttle::Clock::now;
   };
@@ -73,6 +77,7 @@ class Feed {
   std::map<std::string, Refused> refused_;  // by container id; bounded
   std::vector<std::function<void(Result<>)>> untagged_;
   bool tagging_ = false;
+  std::set<std::pair<std::string, std::string>> listing_;  // adapter, runtime: its list is coming
 };
 
 }  // namespace usher::agent

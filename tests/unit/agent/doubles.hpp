@@ -249,7 +249,9 @@ struct World {
   Enrolment enrolment{{registry, profiles, policies, records, enforcer, host, journal, locator,
                        sandboxes, std::chrono::milliseconds(100),
                        [this](std::uint32_t slot) { lifetimes.check(slot); }}};
-  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator,
+  Prepared prepared{
+      {loop, sandboxes, registry, policies, profiles, enforcer, [this] { return clock; }}};
+  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator, prepared,
              [this](std::uint32_t slot) { lifetimes.check(slot); }, [this] { return clock; }}};
 
   // A container that its runtime is about to start.
