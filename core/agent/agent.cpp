@@ -171,7 +171,8 @@ Result<> Agent::open_service() {
   service_.emplace(Service::Parts{
       *enrolment_, registry_, *profiles_, *rules_, *store_, *records_, *enforcer_, *adapters_, hub_,
       journal_, [this] { reload("asked for"); }, [this] { return warnings(); }, locator_.now(),
-      adopted_.adopted, config_.unenrolled, config_.tetragon_runtime});
+      adopted_.adopted, config_.unenrolled, config_.tetragon_runtime,
+      [this] { return feed_->found_running(); }});
   api::ServerOptions options;
   options.hook_socket = config_.hook_socket;
   options.admin_socket = config_.admin_socket;

@@ -113,6 +113,7 @@ void Agent::reload(std::string_view why) {
   const auto done = reapply(registry_, policies_, *profiles_, *enforcer_, journal_);
   if (prepared_) {
     prepared_->renew();
+    feed_->policies_changed();
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begin);
