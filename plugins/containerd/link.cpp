@@ -29,6 +29,7 @@ Link::Link(plugin::Host host, const Options& options)
   feed_.before_list = [this] {
     records_.end_listing();
     standing_.cri(0, {});
+    learn_handlers({});
   };
 }
 
@@ -56,9 +57,28 @@ std::string Link::look_for_program() {
   return problem;
 }
 
+// Before the first list, which tells Kata's containers from those of this node.
 void Link::start() {
   look_for_program();
-  client_.start();
+  learn_handlers([this] { client_.start(); });
+}
+
+// What was known stays where containerd does not say.
+void Link::learn_handlers(std::function<void()> then) {
+  records_.handlers([this, then = std::move(then)](Result<Handlers> told) {
+    if (stopping_) {
+      return;
+    }
+    if (told) {
+      feed_.know(std::move(*told));
+    } else {
+      host_.log(USHER_LOG_INFO,
+                "which runtimes are Kata is told by their names alone: " + told.error().message);
+    }
+    if (then) {
+      then();
+    }
+  });
 }
 
 void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
@@ -75,6 +95,7 @@ void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
 }
 
 void Link::stop(plugin::Done stopped) {
+  stopping_ = true;
   stopped_ = std::make_unique<plugin::Done>(std::move(stopped));
   running_ = 2;
   const auto ended = [this] {

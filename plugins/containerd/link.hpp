@@ -29,6 +29,7 @@ class Link {
   nri::Client::Options client_options(const Options& options);
   void told(nri::Client::State state, const std::string& sentence);
   std::string look_for_program();
+  void learn_handlers(std::function<void()> then);
   void end_if_stopped();
 
   plugin::Host host_;
@@ -39,6 +40,7 @@ class Link {
   nri::Client client_;
   int misses_ = 0;
   int running_ = 0;  // parts that have not stopped
+  bool stopping_ = false;
   std::unique_ptr<plugin::Done> stopped_;
 };
 

@@ -75,6 +75,12 @@ plugin::Flow Records::answer(plugin::Host host, plugin::Identity who, plugin::An
   }
 }
 
+cri::Detached Records::handlers(std::function<void(Result<Handlers>)> then) {
+  const Asking asking(*this);
+  const auto config = co_await client_.config();
+  then(config ? handlers_in(*config) : std::unexpected(config.error()));
+}
+
 void Records::stop(std::function<void()> stopped) {
   stopping_ = true;
   stopped_ = std::move(stopped);

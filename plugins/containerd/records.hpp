@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "containerd/handlers.hpp"
 #include "containerd/settings.hpp"
 #include "cri/lister.hpp"
 #include "usher/plugin.hpp"
@@ -31,6 +32,8 @@ class Records {
   // `who` joined with the record of its sandbox. A disagreement is refused. Where containerd does
   // not answer in time, `who` alone: labels are not known then.
   plugin::Flow answer(plugin::Host host, plugin::Identity who, plugin::Answer answer);
+  // Asks what the runtime handlers stand for; `then` hears it once, maybe at once.
+  cri::Detached handlers(std::function<void(Result<Handlers>)> then);
   void stop(std::function<void()> stopped);
 
  private:
