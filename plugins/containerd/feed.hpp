@@ -43,6 +43,8 @@ class Feed : public nri::Service {
   std::function<void(const std::string& problem)> hook_problem;
   // What the runtime handlers stand for; until it is told, their names say it.
   void know(Handlers handlers) { handlers_ = std::move(handlers); }
+  // Its containers are another kernel's.
+  bool is_kata(const cri::Sandbox& pod) const { return !why_kata(pod).empty(); }
   // The hook was called for that container.
   void hooked(const std::string& container) { hooks_.called(container); }
   void stop();
@@ -58,8 +60,7 @@ class Feed : public nri::Service {
   void starting(const nri::Notice& notice, nri::Reply reply);
   plugin::Flow gate(plugin::Host host, plugin::Event event, nri::Reply reply);
   void watch_hook(const nri::Pod& pod, const std::string& container);
-  bool is_kata(const nri::Pod& pod) const { return !why_kata(pod).empty(); }
-  std::string why_kata(const nri::Pod& pod) const;
+  std::string why_kata(const cri::Sandbox& pod) const;
   bool passes_as_kata(const nri::Pod& pod, const std::string& container);
 
   plugin::Host host_;

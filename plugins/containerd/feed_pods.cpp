@@ -30,7 +30,7 @@ plugin::Event event_of(std::uint32_t kind, const nri::Pod& pod) {
 }  // namespace
 
 // Empty: it is not.
-std::string Feed::why_kata(const nri::Pod& pod) const {
+std::string Feed::why_kata(const cri::Sandbox& pod) const {
   const auto& handler = pod.runtime_handler;
   const auto& runtime = handlers_.runtime_of(handler);
   if (is_among(options_.kata_handlers, handler) || is_among(options_.kata_handlers, runtime)) {

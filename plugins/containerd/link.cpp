@@ -20,10 +20,12 @@ Link::Link(plugin::Host host, const Options& options)
       feed_(host, loop_of(host),
             {options.mode, options.injected, options.kata_handlers,
              [this] { return look_for_program(); }}),
-      records_(host, loop_of(host), options,
-               [this](std::uint32_t health, const std::string& sentence) {
-                 standing_.cri(health, sentence);
-               }),
+      records_(
+          host, loop_of(host), options,
+          [this](std::uint32_t health, const std::string& sentence) {
+            standing_.cri(health, sentence);
+          },
+          [this](const cri::Sandbox& pod) { return feed_.is_kata(pod); }),
       client_(loop_of(host), client_options(options), feed_) {
   feed_.hook_problem = [this](const std::string& problem) { standing_.hook(problem); };
   feed_.before_list = [this] {
@@ -57,10 +59,22 @@ std::string Link::look_for_program() {
   return problem;
 }
 
-// Before the first list, which tells Kata's containers from those of this node.
+// What the handlers stand for is asked before the first list, which tells Kata's containers from
+// those of this node; but a containerd that does not say holds nobody up.
 void Link::start() {
   look_for_program();
-  learn_handlers([this] { client_.start(); });
+  auto patience = loop_of(host_).timer(kHandlersWithin, [this](auto) { register_us(); });
+  if (patience) {
+    patience_ = std::move(*patience);
+  }
+  learn_handlers([this] { register_us(); });
+}
+
+void Link::register_us() {
+  if (!stopping_ && !std::exchange(registering_, true)) {
+    patience_.cancel();
+    client_.start();
+  }
 }
 
 // What was known stays where containerd does not say.
@@ -96,6 +110,7 @@ void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
 
 void Link::stop(plugin::Done stopped) {
   stopping_ = true;
+  patience_.cancel();
   stopped_ = std::make_unique<plugin::Done>(std::move(stopped));
   running_ = 2;
   const auto ended = [this] {

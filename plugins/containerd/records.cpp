@@ -8,12 +8,14 @@
 
 namespace usher::containerd {
 
-Records::Records(plugin::Host host, cri::Loop loop, const Options& options, Tell tell)
+Records::Records(plugin::Host host, cri::Loop loop, const Options& options, Tell tell,
+                 std::function<bool(const cri::Sandbox&)> elsewhere)
     : host_(host), client_(loop, options.cri_socket, options.cri_deadline) {
   options_.runtime = kContainerd;
   options_.socket = options.cri_socket;
   options_.deadline = options.cri_deadline;
   options_.health = std::move(tell);
+  options_.elsewhere = std::move(elsewhere);
 }
 
 Records::~Records() = default;

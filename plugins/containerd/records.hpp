@@ -20,7 +20,9 @@ class Records {
   // Hears how the list stands, while there is one: a USHER_HEALTHY… and a sentence.
   using Tell = std::function<void(std::uint32_t health, const std::string& sentence)>;
 
-  Records(plugin::Host host, cri::Loop loop, const Options& options, Tell tell);
+  // `elsewhere`: whose containers are another kernel's and not listed.
+  Records(plugin::Host host, cri::Loop loop, const Options& options, Tell tell,
+          std::function<bool(const cri::Sandbox&)> elsewhere);
   ~Records();
   Records(const Records&) = delete;
   Records& operator=(const Records&) = delete;

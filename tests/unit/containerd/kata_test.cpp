@@ -131,6 +131,65 @@ BOOST_AUTO_TEST_CASE(a_status_that_says_nothing_leaves_the_names) {
   BOOST_TEST(gated("", "c2"));
 }
 
+BOOST_AUTO_TEST_CASE(without_nri_no_container_of_kata_is_listed) {
+  server.handlers["Version"] = [](const std::string&) {
+    cri::v1::VersionResponse response;
+    response.set_runtime_name("containerd");
+    return usher::test::FakeServer::Reply{response.SerializeAsString(), {}};
+  };
+  server.handlers["ListPodSandbox"] = [](const std::string&) {
+    cri::v1::ListPodSandboxResponse response;
+    for (const std::string handler : {"", "runc"}) {
+      auto* item = response.add_items();
+      item->set_id("s-" + handler);
+      item->mutable_metadata()->set_name("api");
+      item->mutable_metadata()->set_namespace_("payments");
+      item->set_runtime_handler(handler);
+    }
+    return usher::test::FakeServer::Reply{response.SerializeAsString(), {}};
+  };
+  server.handlers["ListContainers"] = [](const std::string&) {
+    cri::v1::ListContainersResponse response;
+    for (const std::string handler : {"", "runc"}) {
+      auto* item = response.add_containers();
+      item->set_id("c-" + handler);
+      item->set_pod_sandbox_id("s-" + handler);
+      item->mutable_metadata()->set_name("main");
+      item->set_state(1);
+    }
+    return usher::test::FakeServer::Reply{response.SerializeAsString(), {}};
+  };
+  server.handlers["ContainerStatus"] = [](const std::string&) {
+    cri::v1::ContainerStatusResponse response;
+    auto* info = response.add_info();
+    info->set_key("info");
+    info->set_value(R"({"pid": 4242})");
+    return usher::test::FakeServer::Reply{response.SerializeAsString(), {}};
+  };
+  serve_status(kStatus);
+  start();
+  run_until([&] { return count(USHER_EVENT_SYNCED) == 1; });
+  BOOST_TEST(count(USHER_EVENT_SANDBOX_STARTING) == 2U);
+  BOOST_TEST(count(USHER_EVENT_CONTAINER_RUNNING) == 1U);
+  BOOST_TEST(std::ranges::any_of(host.published, [](const auto& told) {
+    return told.kind == unsigned{USHER_EVENT_CONTAINER_RUNNING} &&
+           told.who.container_id == "c-runc";
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(a_containerd_that_does_not_say_keeps_nobody_from_registering) {
+  server.handlers["Status"] = [](const std::string&) {
+    return usher::test::FakeServer::Reply{{}, {}, true};
+  };
+  server.start();
+  serve();
+  start({{"cri.deadline_ms", std::int64_t{10'000}}});
+  const auto begun = std::chrono::steady_clock::now();
+  registered();
+  BOOST_TEST((std::chrono::steady_clock::now() - begun < std::chrono::seconds(9)));
+  BOOST_TEST(!gated("kata", "c1"));
+}
+
 BOOST_AUTO_TEST_CASE(it_stops_while_it_asks) {
   server.handlers["Status"] = [](const std::string&) {
     return usher::test::FakeServer::Reply{{}, {}, true};
