@@ -6,6 +6,7 @@
 #   containerd_stop                the server goes, containers stay
 #   containerd_end                 pods, server and shims go; call it in a trap
 #   CTD_NRI=1, CTD_BASE_SPEC=FILE  before the first start: NRI on $NRI, a base spec for the runtime runc
+#   CTD_ENTRYPOINT=JSON            before the first start: of the image, which is the sandboxes' too
 #   pod NAMESPACE NAME UID [cri_pods' options…]     see cri_pods --help; prints "SANDBOX CONTAINER"
 CTD_LAB=$ROOT/tests/lab/containerd
 CTD=$W/containerd
@@ -13,6 +14,7 @@ CRI=$CTD/cri.sock
 NRI=$CTD/nri.sock
 
 containerd_start() {
+  local sleeper='["/bin/sh","-c","trap exit TERM; while :; do sleep 1000 & wait; done"]'
   CTD_VERSION=$1
   if [ -z "${CTD_TREE:-}" ]; then
     CTD_TREE=$("$CTD_LAB/fetch" "$CTD_VERSION" 2>"$W/fetch.log") || {
@@ -24,7 +26,7 @@ containerd_start() {
     mount -t tmpfs none /run/containerd || skip_all "cannot mount a tmpfs"
     containerd_config
     "$CTD_LAB/image" "$CTD/box.tar" localhost/usher/box:1 \
-      '["/bin/sh","-c","trap exit TERM; while :; do sleep 1000 & wait; done"]' "$W/rootfs"
+      "${CTD_ENTRYPOINT:-$sleeper}" "$W/rootfs"
   fi
   PATH=$CTD_TREE/usr/bin:$PATH TMPDIR=$CTD/tmp \
     unshare -n "$CTD_TREE/usr/bin/containerd" -c "$CTD/config.toml" >>"$CTD/log" 2>&1 </dev/null &
