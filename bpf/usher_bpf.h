@@ -78,7 +78,8 @@ struct usher_task {
 #define USHER_WORKLOAD_LIVE (1u << 0)
 #define USHER_WORKLOAD_RELEASED (1u << 1)  /* an operator let it go: nothing is judged */
 #define USHER_WORKLOAD_HOST_ROOT (1u << 2) /* lives in the host's root: named from there */
-#define USHER_WORKLOAD_BUILT_IN (1u << 3)  /* no container: that of exempt programs */
+/* No container: that of all exempt programs in pods that nobody enrolled. */
+#define USHER_WORKLOAD_BUILT_IN (1u << 3)
 
 struct usher_workload {
   __u32 profile; /* index into profiles; 0 = no rules. One atomic store switches it */
