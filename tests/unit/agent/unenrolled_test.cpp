@@ -26,6 +26,12 @@ struct Pods : World {
   }
 };
 
+usher::enforce::Unenrolled denied() {
+  usher::enforce::Unenrolled answer;
+  answer.answer = USHER_UNENROLLED_DENY;
+  return answer;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(unenrolled)
@@ -61,7 +67,7 @@ BOOST_FIXTURE_TEST_CASE(it_does_not_wait_for_ever_and_says_for_whom_it_did, Pods
 }
 
 BOOST_FIXTURE_TEST_CASE(what_is_in_force_stays_while_an_agent_comes_back, Pods) {
-  BOOST_REQUIRE(enforcer.set_unenrolled({.answer = USHER_UNENROLLED_DENY, .programs = {}}).has_value());
+  BOOST_REQUIRE(enforcer.set_unenrolled(denied()).has_value());
   enforcer.calls.clear();
   auto held = pods(USHER_UNENROLLED_DENY);
   BOOST_REQUIRE(held.start(profiles, {"containerd"}, kLong).has_value());
@@ -70,7 +76,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_in_force_stays_while_an_agent_comes_back, Pods) 
 }
 
 BOOST_FIXTURE_TEST_CASE(a_milder_answer_holds_at_once, Pods) {
-  BOOST_REQUIRE(enforcer.set_unenrolled({.answer = USHER_UNENROLLED_DENY, .programs = {}}).has_value());
+  BOOST_REQUIRE(enforcer.set_unenrolled(denied()).has_value());
   auto held = pods(USHER_UNENROLLED_ALLOW);
   BOOST_REQUIRE(held.start(profiles, {"containerd"}, kLong).has_value());
   BOOST_TEST(enforcer.unenrolled() == USHER_UNENROLLED_ALLOW);
