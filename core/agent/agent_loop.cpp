@@ -67,7 +67,11 @@ void Agent::pump_events() {
 
 void Agent::on_kernel_event(const usher_kernel_event& record) {
   if (record.type == USHER_EVENT_VERDICT) {
-    journal_.publish(decode_verdict(record, registry_, *rules_, boot_offset_));
+    auto event = decode_verdict(record, registry_, *rules_, boot_offset_);
+    if (record.rule == USHER_RULE_UNENROLLED || record.workload == enforcer_->exempt_slot()) {
+      name_by_cgroup(record, locator_.cgroup_path(record.cgroup), event);
+    }
+    journal_.publish(std::move(event));
   } else if (record.type == USHER_EVENT_CGROUP_GONE) {
     lifetimes_->cgroup_gone(record.cgroup);
   } else if (record.type == USHER_EVENT_ARMED) {
@@ -154,6 +158,9 @@ std::vector<std::string> Agent::warnings() const {
                     failed_open_));
   }
   for (auto& warning : feed_->warnings()) {
+    out.push_back(std::move(warning));
+  }
+  for (auto& warning : unenrolled_->warnings()) {
     out.push_back(std::move(warning));
   }
   const auto adapters = adapters_->adapters();
