@@ -45,6 +45,7 @@ is_sandbox "$OPEN" && not_ok "a sandbox that no policy takes in is no workload" 
 LOCKED=$(pod payments locked "$(uid 2)" --label app=locked)
 check "a sandbox that a policy takes in is a workload, and said to be a sandbox" \
   wait_for 10 is_sandbox "$LOCKED"
+check "and shown as one" sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' workloads | grep -q 'payments/locked (sandbox)'"
 exec_in "$LOCKED" locked
 ran locked && not_ok "a denied program ran in the sandbox"
 check "what is denied is denied there" killed_by_policy "$LOCKED"

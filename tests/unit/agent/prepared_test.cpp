@@ -118,6 +118,16 @@ BOOST_AUTO_TEST_CASE(a_gate_takes_the_room_of_what_is_only_prepared) {
   BOOST_TEST(count("retire 1") == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(an_arena_that_fills_is_left_to_the_gates) {
+  policies.use({{deny_app("api")}});
+  enforcer.cells = Prepared::kMaxCells + 1;
+  sandbox_starts("s1", "api");
+  BOOST_TEST(count("publish") == 0U);
+  enforcer.cells = 0;
+  sandbox_starts("s1", "api");
+  BOOST_TEST(count("publish") == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(new_policies_are_prepared_anew) {
   policies.use({{deny_app("api")}});
   sandbox_starts("s1", "api");
