@@ -184,12 +184,16 @@ Result<> Agent::open_service() {
                                       *adapters_, journal_, locator_, sandboxes_,
                                       config_.hook_deadline * 8 / 10,
                                       [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+  prepared_.emplace(
+      Prepared::Parts{loop_, sandboxes_, registry_, policies_, *profiles_, *enforcer_});
+  profiles_->when_full([this] { return prepared_->make_room(); });
   feed_.emplace(Feed::Parts{loop_, sandboxes_, *enrolment_, registry_, *enforcer_, journal_,
-                            locator_, [this](std::uint32_t slot) { lifetimes_->check(slot); }});
-  service_.emplace(Service::Parts{*enrolment_, registry_, *profiles_, *rules_, *store_, *records_,
-                                  *enforcer_, *adapters_, hub_, journal_,
-                                  [this] { reload("asked for"); }, [this] { return warnings(); },
-                                  locator_.now(), adopted_.adopted, config_.tetragon_runtime});
+                            locator_, *prepared_,
+                            [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+  service_.emplace(Service::Parts{
+      *enrolment_, registry_, *profiles_, *rules_, *store_, *records_, *enforcer_, *adapters_, hub_,
+      journal_, [this] { reload("asked for"); }, [this] { return warnings(); }, locator_.now(),
+      adopted_.adopted, config_.tetragon_runtime, [this] { return feed_->found_running(); }});
   api::ServerOptions options;
   options.hook_socket = config_.hook_socket;
   options.admin_socket = config_.admin_socket;

@@ -68,6 +68,7 @@ class Agent {
   Registry registry_;
   Resolution policies_;
   std::optional<PolicyStore> store_;
+  std::optional<Prepared> prepared_;
   std::optional<UnenrolledPods> unenrolled_;
   std::optional<ProfileCache> profiles_;
   std::optional<Lifetimes> lifetimes_;

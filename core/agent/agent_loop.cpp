@@ -34,6 +34,7 @@ void Agent::watch() {
   every(suppressed_timer_, kSuppressedPeriod, [this] { report_suppressed(); });
   every(sweep_timer_, kSweepPeriod, [this] {
     lifetimes_->sweep();
+    prepared_->sweep();
     collect_failed_open();
   });
   on_signal();
@@ -114,6 +115,10 @@ void Agent::reload(std::string_view why) {
     policies_.use(store_->set());
   }
   const auto done = reapply(registry_, policies_, *profiles_, *enforcer_, journal_);
+  if (prepared_) {
+    prepared_->renew();
+    feed_->policies_changed();
+  }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begin);
   for (const auto& error : store_->errors()) {

@@ -65,6 +65,7 @@ v1::Status Service::status() {
   for (std::size_t i = 0; i < std::min(counters.size(), kCounters.size()); ++i) {
     (*out.mutable_counters())[kCounters[i]] = counters[i];
   }
+  (*out.mutable_counters())["found_running"] = p_.found_running();
   out.set_arena_cells_used(p_.enforcer.cells_used());
   out.set_arena_cells(USHER_ARENA_CELLS);
   out.set_adopted(p_.adopted);

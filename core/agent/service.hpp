@@ -28,6 +28,7 @@ class Service : public api::Handlers {
     std::int64_t started_at = 0;
     std::uint64_t adopted = 0;
     std::string noticed_runtime;  // as [compat.tetragon] names it; may be empty
+    std::function<std::uint64_t()> found_running = [] { return std::uint64_t{0}; };  // Feed's
   };
   explicit Service(Parts parts) : p_(std::move(parts)) {}
 

@@ -130,7 +130,8 @@ int show_workloads(api::Client& client, const Terminal& terminal) {
   Table table({"WORKLOAD", "ID", "RUNTIME", "STATE", "ENFORCED", "AUDITED", "IDENTITY FROM",
                "LABELS FROM"});
   for (const auto& workload : answer->workloads()) {
-    table.add({workload_name(workload), short_id(workload.container_id()),
+    const auto* kind = workload.is_sandbox() ? " (sandbox)" : "";
+    table.add({workload_name(workload) + kind, short_id(workload.container_id()),
                escape(workload.runtime()),
                Cell(escape(workload.state()), colour_of_state(workload.state())),
                joined(workload.enforced()), Cell(joined(workload.audited()), Colour::yellow),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The C ABI of Usher's runtime adapters, version 1.1. An adapter is a shared object that exports
+ * The C ABI of Usher's runtime adapters, version 1.2. An adapter is a shared object that exports
  * one data symbol, usher_plugin_v1; the agent loads it, asks it who a container is, and hears from
  * it of containers. docs/plugin-abi.md is the guide, plugin.hpp the C++ class over this header.
  *
@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 #define USHER_MAJOR 1
-#define USHER_MINOR 1
+#define USHER_MINOR 2
 
 /* Statuses. Others are read as USHER_FAILED. */
 #define USHER_OK 0
@@ -116,6 +116,8 @@ typedef struct usher_settings {
 
 #define USHER_IDENTITY_SANDBOX 1u      /* the pod's own (pause) container */
 #define USHER_IDENTITY_LABELS_KNOWN 2u /* pod_labels are all there are; without it: not known */
+#define USHER_IDENTITY_GUEST 4u        /* its processes run in another kernel; since 1.2 */
+#define USHER_IDENTITY_HOST_ROOT 8u    /* lives in the host's own root; since 1.2 */
 
 /* What is not there because it could not be had, as opposed to there being none of it. */
 #define USHER_UNKNOWN_HANDLER 1u /* runtime_handler: this runtime does not tell it, or not now */
@@ -165,6 +167,17 @@ typedef struct usher_identity {
  *   (2) its init waits in its own cgroup, mount namespace and root (OCI `created`); a container
  *       that shares the mount namespace of others is refused
  *   (3) the pid decides; a cgroup_path that is not the cgroup of that process is refused
+ *
+ * CONTAINER_STARTING and CONTAINER_RUNNING of the container that a sandbox itself is
+ * (USHER_IDENTITY_SANDBOX): it is enrolled where a policy takes sandboxes in, whether its program
+ * waits or runs, and otherwise answered with USHER_OK alone.
+ *
+ * Where the identity has USHER_IDENTITY_GUEST (since 1.2) no kernel of the agent's sees the
+ * container: cgroup_path and pid are not read, CONTAINER_STARTING is no gate but says that it is
+ * known and being created, and the gate is usher.guests/1's claim. USHER_IDENTITY_HOST_ROOT (since
+ * 1.2) goes with CONTAINER_RUNNING and a pid alone: the processes of the runtime itself for one
+ * sandbox (a virtual machine's monitor), in a cgroup of their own and in the host's root; a
+ * workload of that sandbox, whose tasks are tagged.
  */
 #define USHER_EVENT_SANDBOX_STARTING 1
 #define USHER_EVENT_SANDBOX_GONE 2
@@ -379,6 +392,103 @@ typedef struct usher_loop {
    * that runs already may end after. A handle that is over is ignored. */
   void (*cancel)(void* host, uint64_t handle);
 } usher_loop;
+
+/* ---- host extension usher.guests/1: containers that another kernel runs; since 1.2 ---- */
+
+#define USHER_EXT_GUESTS "usher.guests/1"
+
+/* What a guest's kernel can carry out. None: nothing is enforced in the guest. */
+#define USHER_GUEST_ENFORCES_EXEC 1u
+#define USHER_GUEST_ENFORCES_FILES 2u   /* read, write */
+#define USHER_GUEST_ENFORCES_SOCKETS 4u /* connect, bind */
+#define USHER_GUEST_ENFORCES_FROM 8u    /* `from` of exec */
+#define USHER_GUEST_ENFORCES_SOCKET_FROM 16u
+
+/* sandbox_id is the relay's own knowledge, by the transport; container_id is the guest's word. */
+typedef struct usher_guest_claim {
+  uint32_t size;
+  uint32_t enforces; /* USHER_GUEST_ENFORCES_ */
+  usher_string sandbox_id;
+  usher_string container_id;
+  usher_string backend; /* of the guest: lsm, tracepoint, none */
+} usher_guest_claim;
+
+typedef struct usher_guest_policy {
+  uint32_t size;
+  uint32_t reserved;
+  usher_string name;
+  usher_string text; /* TOML, as it is in force here */
+} usher_guest_policy;
+
+/* All policies that a sandbox's containers, as far as they were claimed, run under. */
+typedef struct usher_guest_policies {
+  uint32_t size;
+  uint32_t reserved;
+  uint64_t generation; /* grows with each change; not 0 */
+  const usher_guest_policy* const* items;
+  uint64_t count;
+} usher_guest_policies;
+
+/* Borrowed for the call. Where status is USHER_OK all are there; else error says why, and with
+ * EAGAIN the container is not known (yet): ask again, within the runtime's patience. */
+typedef struct usher_guest_granted {
+  void (*call)(void* context, uint64_t ticket, int32_t status, const usher_identity* identity,
+               usher_string runtime, const usher_guest_policies* policies,
+               const usher_error* error); /* [main] */
+  void* context;
+  uint64_t ticket;
+} usher_guest_granted;
+
+typedef struct usher_guest_session {
+  uint32_t size;
+  uint32_t enforces;
+  usher_string sandbox_id;
+  usher_string backend;
+  usher_string kernel;
+  usher_string version;
+  usher_string trouble; /* the guest's word, or empty */
+  uint64_t applied;     /* the generation that the guest last said is in force, 0: none */
+  usher_string problem; /* why a later one is not, or empty */
+} usher_guest_session;
+
+#define USHER_GUEST_RUNNING 1u
+#define USHER_GUEST_ENDED 2u
+
+/* `host` is usher_host.context. All [main]. */
+typedef struct usher_guests {
+  uint32_t size;
+  uint32_t reserved;
+  /* May the container run? Only one that an adapter has told with USHER_IDENTITY_GUEST in that
+   * sandbox, that is being created, and once; or the sandbox's own, whose id is the sandbox's.
+   * Answered during the call or later, within the gate's deadline. */
+  int32_t (*claim)(void* host, const usher_guest_claim* claim, usher_guest_granted answer,
+                   usher_error* error);
+  /* The guest's word that a container runs (USHER_GUEST_RUNNING) or has ended. A hint. */
+  void (*report)(void* host, usher_string sandbox_id, usher_string container_id, uint32_t stage);
+  /* How the guest's agent is; NULL session: the sandbox has none any more. For status. */
+  void (*session)(void* host, usher_string sandbox_id, const usher_guest_session* session);
+  /* An event of the guest's agent, a usher.v1.Event, at most 60 KiB. Shown as the guest's word,
+   * with the names that the host knows the container by. */
+  void (*told)(void* host, usher_string sandbox_id, usher_string event);
+  /* Something that an operator must know of: an event with the sandbox's identity. level as log. */
+  void (*warn)(void* host, uint32_t level, usher_string sandbox_id, usher_string container_id,
+               usher_string type, usher_string message);
+} usher_guests;
+
+/* ---- adapter extension usher.guest-relay/1: who brings guests their policies; since 1.2 ---- */
+
+#define USHER_EXT_GUEST_RELAY "usher.guest-relay/1"
+
+typedef struct usher_guest_relay {
+  uint32_t size;
+  uint32_t reserved;
+  /* [main] A container with USHER_IDENTITY_GUEST, as its runtime tells it: kind is one of
+   * CONTAINER_STARTING, CONTAINER_RUNNING, CONTAINER_GONE, SANDBOX_STARTING, SANDBOX_GONE. Those
+   * that are known already are told after start. Borrowed. */
+  void (*container)(void* instance, uint32_t kind, const usher_identity* identity);
+  /* [main] The policies of that sandbox have changed. Borrowed. */
+  void (*policies)(void* instance, usher_string sandbox_id, const usher_guest_policies* policies);
+} usher_guest_relay;
 
 #ifdef __cplusplus
 }

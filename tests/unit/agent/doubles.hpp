@@ -45,6 +45,7 @@ class FakeEnforcer : public enforce::Enforcer {
   std::vector<enforce::Handle> tasks;
   bool enrol_fails = false;  // what a read-back that differs gives
   bool publish_fails = false;
+  std::uint32_t cells = 0;    // in use
   std::uint32_t carried = 0;  // by whatever process is asked about
   std::function<void(const identity::Placement&)> on_enrol;
 
@@ -69,7 +70,7 @@ class FakeEnforcer : public enforce::Enforcer {
   }
   const usher_profile& profile(std::uint32_t index) const override { return profiles.at(index); }
   std::span<const usher_cell> arena() const override { return {}; }
-  std::uint32_t cells_used() const override { return 0; }
+  std::uint32_t cells_used() const override { return cells; }
 
   Result<std::uint32_t> enrol(const identity::Placement& placement, std::uint32_t profile,
                               std::uint32_t flags) override {
@@ -259,7 +260,9 @@ struct World {
   Enrolment enrolment{{registry, profiles, policies, records, enforcer, host, journal, locator,
                        sandboxes, std::chrono::milliseconds(100),
                        [this](std::uint32_t slot) { lifetimes.check(slot); }}};
-  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator,
+  Prepared prepared{
+      {loop, sandboxes, registry, policies, profiles, enforcer, [this] { return clock; }}};
+  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator, prepared,
              [this](std::uint32_t slot) { lifetimes.check(slot); }, [this] { return clock; }}};
 
   // A container that its runtime is about to start.

@@ -1,7 +1,5 @@
 #include "agent/unenrolled.hpp"
 
-#include <algorithm>
-#include <asio/post.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include "agent/kernel_events.hpp"
@@ -22,16 +20,17 @@ struct Pods : World {
                            .pod_cgroups = {"no-such-cgroup-is-here"},
                            .agent_cgroup = 9});
   }
-  void earlier_agent_denied() {
-    usher::enforce::Unenrolled rules;
-    rules.answer = USHER_UNENROLLED_DENY;
-    BOOST_REQUIRE(enforcer.set_unenrolled(rules).has_value());
-  }
   void run() {
     loop.restart();
     loop.poll();
   }
 };
+
+usher::enforce::Unenrolled denied() {
+  usher::enforce::Unenrolled answer;
+  answer.answer = USHER_UNENROLLED_DENY;
+  return answer;
+}
 
 }  // namespace
 
@@ -68,7 +67,7 @@ BOOST_FIXTURE_TEST_CASE(it_does_not_wait_for_ever_and_says_for_whom_it_did, Pods
 }
 
 BOOST_FIXTURE_TEST_CASE(what_is_in_force_stays_while_an_agent_comes_back, Pods) {
-  earlier_agent_denied();
+  BOOST_REQUIRE(enforcer.set_unenrolled(denied()).has_value());
   enforcer.calls.clear();
   auto held = pods(USHER_UNENROLLED_DENY);
   BOOST_REQUIRE(held.start(profiles, {"containerd"}, kLong).has_value());
@@ -77,7 +76,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_in_force_stays_while_an_agent_comes_back, Pods) 
 }
 
 BOOST_FIXTURE_TEST_CASE(a_milder_answer_holds_at_once, Pods) {
-  earlier_agent_denied();
+  BOOST_REQUIRE(enforcer.set_unenrolled(denied()).has_value());
   auto held = pods(USHER_UNENROLLED_ALLOW);
   BOOST_REQUIRE(held.start(profiles, {"containerd"}, kLong).has_value());
   BOOST_TEST(enforcer.unenrolled() == USHER_UNENROLLED_ALLOW);
