@@ -29,6 +29,7 @@ Bridge::Bridge(asio::io_context& loop, std::string name, std::vector<std::string
     : name_(std::move(name)),
       runtimes_(std::move(runtimes)),
       hooks_(std::move(hooks)),
+      offers_guests_(hooks_.guests != nullptr),
       table_{sizeof table_, USHER_MINOR, this, &publish, &log, &set_health, &extension},
       loop_(&loop),
       watches_(loop, work_,

@@ -35,6 +35,7 @@ class Bridge {
     Host::Sink sink;
     Host::Log log;
     std::function<void(std::uint32_t health, std::string reason)> health;
+    GuestDesk* guests = nullptr;  // null: no usher.guests/1
     std::chrono::milliseconds gate_deadline{2000};
     // What a call on the loop may take before it is misbehaviour: it holds up the agent.
     std::chrono::milliseconds slow{100};
@@ -95,6 +96,18 @@ class Bridge {
                                  std::uint64_t* handle, usher_error* error);
   static std::int32_t loop_post(void* self, usher_callback callback, usher_error* error);
   static void loop_cancel(void* self, std::uint64_t handle);
+  static std::int32_t guests_claim(void* self, const usher_guest_claim* claim,
+                                   usher_guest_granted answer, usher_error* error);
+  static void guests_report(void* self, usher_string sandbox_id, usher_string container_id,
+                            std::uint32_t stage);
+  static void guests_session(void* self, usher_string sandbox_id,
+                             const usher_guest_session* session);
+  static void guests_told(void* self, usher_string sandbox_id, usher_string event);
+  static void guests_warn(void* self, std::uint32_t level, usher_string sandbox_id,
+                          usher_string container_id, usher_string type, usher_string message);
+  static const usher_guests* guests_table();
+  // The desk, where this may be called now: on the loop, by an adapter that runs.
+  GuestDesk* desk(std::string_view call);
 
   static Bridge& of(void* self) { return *static_cast<Bridge*>(self); }
   std::int32_t refuse(usher_error* to, const Misuse& misuse);
@@ -124,6 +137,7 @@ class Bridge {
   const std::string name_;
   const std::vector<std::string> runtimes_;
   Hooks hooks_;  // empty once closed; [loop]
+  const bool offers_guests_;
   usher_host table_;
   Counters counters_;
   Load load_;

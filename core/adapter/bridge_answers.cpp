@@ -51,6 +51,10 @@ void Bridge::identified(void* self, std::uint64_t ticket, const usher_identity* 
   Result<identity::Identity> answer;
   if (identity != nullptr) {
     auto who = identity_of(identity);
+    if (who && (who->guest || who->host_root)) {
+      who = std::unexpected(
+          Misuse{Count::bad_values, "answered with an identity flag that is for events alone"});
+    }
     if (who) {
       answer = std::move(*who);
     } else {

@@ -22,6 +22,9 @@ const void* Bridge::extension(void* self, usher_string id) {
     bridge.misbehaved(name.error());
     return nullptr;
   }
+  if (*name == USHER_EXT_GUESTS) {
+    return bridge.offers_guests_ ? guests_table() : nullptr;
+  }
   return *name == USHER_EXT_LOOP ? &kLoop : nullptr;
 }
 

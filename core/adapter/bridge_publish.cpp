@@ -13,6 +13,12 @@ namespace {
 constexpr std::uint32_t kMaxEvents = 1024;
 constexpr std::uint64_t kMaxBytes = 16U << 20;
 
+// The runtime waits for the answer, and its container must not run without. The gate of one in
+// another kernel is its claim.
+bool is_gate(const AdapterEvent& event) {
+  return event.kind == AdapterEvent::Kind::container_starting && !event.identity.guest;
+}
+
 std::string name_of_start(const AdapterEvent& event) {
   const auto& who = event.identity;
   const bool of_sandbox = event.kind == AdapterEvent::Kind::sandbox_starting;
@@ -37,7 +43,7 @@ std::int32_t Bridge::publish(void* self, const usher_event* event, usher_done do
   if (!taken) {
     return bridge.refuse(error, taken.error());
   }
-  if (taken->kind == AdapterEvent::Kind::container_starting && done.call == nullptr) {
+  if (is_gate(*taken) && done.call == nullptr) {
     return bridge.refuse(error, {Count::null_members, "published a gate without done"});
   }
   if (std::ranges::find(bridge.runtimes_, taken->runtime) == bridge.runtimes_.end()) {
@@ -50,7 +56,7 @@ std::int32_t Bridge::publish(void* self, const usher_event* event, usher_done do
 }
 
 std::int32_t Bridge::enqueue(AdapterEvent event, usher_done done, usher_error* error) {
-  const bool is_gate = event.kind == AdapterEvent::Kind::container_starting;
+  const bool waited_for = is_gate(event);
   const auto gate = std::make_shared<Gate>(done, load_, weight_of(event));
   bool early = false;
   {
@@ -60,7 +66,7 @@ std::int32_t Bridge::enqueue(AdapterEvent event, usher_done done, usher_error* e
       std::erase_if(gates_, [](const auto& old) { return old.expired(); });
       gates_.push_back(gate);
       counters_.add(Count::events);
-      if (is_gate) {
+      if (waited_for) {
         counters_.add(Count::gates);
       }
       asio::post(*loop_, [this, gate, event = std::move(event)]() mutable {
@@ -90,8 +96,7 @@ void Bridge::deliver(AdapterEvent event, const std::shared_ptr<Gate>& gate) {
   }
   // The runtime waits for a start only; what adopts may take its time.
   const std::uint64_t id = next_++;
-  if (event.kind == AdapterEvent::Kind::container_starting ||
-      event.kind == AdapterEvent::Kind::sandbox_starting) {
+  if (is_gate(event) || event.kind == AdapterEvent::Kind::sandbox_starting) {
     arm_deadline(id, gate, name_of_start(event));
   }
   event.done = [this, id, gate](const Result<>& result) {

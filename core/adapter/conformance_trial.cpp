@@ -38,6 +38,7 @@ Trial::Trial(const Library& library, const Config& settings, Findings& findings,
                                     }
                                   },
                               .health = [](std::uint32_t, const std::string&) {},
+                              .guests = &guests_,
                               .gate_deadline = milliseconds(300),
                               .slow = kBlocks})),
       table_(*bridge_.table()) {
@@ -58,7 +59,9 @@ Trial::~Trial() {
 }
 
 void Trial::take(AdapterEvent event) {
-  kinds_.push_back(event.kind);
+  if (!event.identity.host_root) {  // comes when it comes, and is part of no list
+    kinds_.push_back(event.kind);
+  }
   if (!event.done) {
     return;
   }

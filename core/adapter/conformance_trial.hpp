@@ -34,6 +34,20 @@ inline bool fails(Findings& findings, bool broken, std::string what) {
 // How long an adapter may take to show what it does.
 constexpr std::chrono::milliseconds kLook{300};
 
+// Knows no guest container, and listens.
+class NoGuests final : public GuestDesk {
+ public:
+  Result<GuestGrant> claim(const std::string&, const GuestClaim&) override {
+    return fail("the simulated agent knows no guest containers", EAGAIN);
+  }
+  void report(const std::string&, const std::string&, GuestStage) override {}
+  void session(const std::string&, const std::string&, GuestSession) override {}
+  void no_session(const std::string&) override {}
+  void told(const std::string&, std::string_view) override {}
+  void warn(const std::string&, int, const std::string&, const std::string&, const std::string&,
+            const std::string&) override {}
+};
+
 // One instance of the adapter, from create to destroy, and what the agent saw of it. One thread.
 class Trial {
  public:
@@ -79,6 +93,7 @@ class Trial {
   Findings& findings_;
   const Agent agent_;
   asio::io_context loop_{1};
+  NoGuests guests_;
   Bridge& bridge_;
   usher_host table_;
   void* instance_ = nullptr;

@@ -158,7 +158,8 @@ Checked<identity::Identity> identity_of(const usher_identity* given) {
   }
   const usher_identity& from = *read;
   identity::Identity to;
-  if ((from.flags & ~(USHER_IDENTITY_SANDBOX | USHER_IDENTITY_LABELS_KNOWN)) != 0) {
+  if ((from.flags & ~(USHER_IDENTITY_SANDBOX | USHER_IDENTITY_LABELS_KNOWN | USHER_IDENTITY_GUEST |
+                      USHER_IDENTITY_HOST_ROOT)) != 0) {
     return std::unexpected(bad("set identity flags that this agent does not know: update usherd"));
   }
   if ((from.unknown & ~(USHER_UNKNOWN_HANDLER | USHER_UNKNOWN_RECORD)) != 0) {
@@ -169,6 +170,8 @@ Checked<identity::Identity> identity_of(const usher_identity* given) {
   to.record_unknown = (from.unknown & USHER_UNKNOWN_RECORD) != 0;
   to.is_sandbox = (from.flags & USHER_IDENTITY_SANDBOX) != 0;
   to.labels_known = (from.flags & USHER_IDENTITY_LABELS_KNOWN) != 0;
+  to.guest = (from.flags & USHER_IDENTITY_GUEST) != 0;
+  to.host_root = (from.flags & USHER_IDENTITY_HOST_ROOT) != 0;
   const std::tuple<usher_string, const char*, std::string*> texts[] = {
       {from.pod_namespace, "pod_namespace", &to.pod_namespace},
       {from.pod_name, "pod_name", &to.pod_name},
@@ -193,6 +196,68 @@ Checked<identity::Identity> identity_of(const usher_identity* given) {
   }
   return to;
 }
+
+RawIdentity::RawIdentity(const identity::Identity& from) {
+  labels_.reserve(from.pod_labels.size());
+  for (const auto& [key, value] : from.pod_labels) {
+    labels_.push_back({raw(key), raw(value)});
+  }
+  raw_.size = sizeof raw_;
+  raw_.flags = (from.is_sandbox ? USHER_IDENTITY_SANDBOX : 0U) |
+               (from.labels_known ? USHER_IDENTITY_LABELS_KNOWN : 0U) |
+               (from.guest ? USHER_IDENTITY_GUEST : 0U) |
+               (from.host_root ? USHER_IDENTITY_HOST_ROOT : 0U);
+  raw_.pod_namespace = raw(from.pod_namespace);
+  raw_.pod_name = raw(from.pod_name);
+  raw_.pod_uid = raw(from.pod_uid);
+  raw_.container_name = raw(from.container_name);
+  raw_.container_id = raw(from.container_id);
+  raw_.sandbox_id = raw(from.sandbox_id);
+  raw_.image = raw(from.image);
+  raw_.runtime_handler = raw(from.runtime_handler);
+  raw_.pod_labels = labels_.data();
+  raw_.pod_label_count = labels_.size();
+  raw_.identity_source = raw(from.identity_source);
+  raw_.labels_source = raw(from.labels_source);
+  raw_.unknown = (from.handler_unknown ? USHER_UNKNOWN_HANDLER : 0U) |
+                 (from.record_unknown ? USHER_UNKNOWN_RECORD : 0U);
+}
+
+RawGuestPolicies::RawGuestPolicies(const GuestPolicies& from) {
+  items_.reserve(from.items.size());
+  for (const auto& policy : from.items) {
+    items_.push_back({sizeof(usher_guest_policy), 0, raw(policy.name), raw(policy.text)});
+    pointers_.push_back(&items_.back());
+  }
+  raw_ = {sizeof raw_, 0, from.generation, pointers_.data(), pointers_.size()};
+}
+
+namespace {
+
+// What the flags of 1.2 ask of an event.
+std::optional<Misuse> check_place(AdapterEvent& event) {
+  using Kind = AdapterEvent::Kind;
+  const auto& who = event.identity;
+  if (who.guest && who.host_root) {
+    return bad("published an identity that is a guest's and lives in the host's root");
+  }
+  if (who.guest) {  // not read, whatever they say
+    event.cgroup_path.clear();
+    event.pid = 0;
+  }
+  if (!who.host_root || event.kind == Kind::container_gone) {
+    return std::nullopt;
+  }
+  if (event.kind != Kind::container_running) {
+    return bad("published USHER_IDENTITY_HOST_ROOT with another kind than CONTAINER_RUNNING");
+  }
+  if (event.pid == 0 || !event.cgroup_path.empty()) {
+    return bad("published USHER_IDENTITY_HOST_ROOT without a pid, or with a cgroup_path");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 Checked<AdapterEvent> event_of(const usher_event* given) {
   using Kind = AdapterEvent::Kind;
@@ -230,6 +295,9 @@ Checked<AdapterEvent> event_of(const usher_event* given) {
     return std::unexpected(std::move(who.error()));
   }
   event.identity = std::move(*who);
+  if (auto misuse = check_place(event)) {
+    return std::unexpected(std::move(*misuse));
+  }
   const bool of_sandbox = event.kind == Kind::sandbox_starting || event.kind == Kind::sandbox_gone;
   if (event.identity.container_id.empty() && !(of_sandbox && !event.identity.sandbox_id.empty())) {
     return std::unexpected(bad(of_sandbox

@@ -40,6 +40,13 @@ template <>
 constexpr inline std::uint32_t kFirstSize<usher_install> = 40;
 template <>
 constexpr inline std::uint32_t kFirstSize<usher_install_step> = 56;
+// Those of 1.2, in which they are new.
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_guest_claim> = 56;
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_guest_session> = 112;
+template <>
+constexpr inline std::uint32_t kFirstSize<usher_guest_relay> = 24;
 
 // A struct that leads with its size, as this agent knows it: what the writer did not know is zero,
 // what this agent does not know is left out. `what` names it in a Misuse.
@@ -112,6 +119,33 @@ class RawSettings {
 
 // Copies; too long values, duplicate labels and an unknown flag are misuse.
 Checked<identity::Identity> identity_of(const usher_identity* from);
+
+// The ABI's form of an identity; borrows it.
+class RawIdentity {
+ public:
+  explicit RawIdentity(const identity::Identity& from);
+  RawIdentity(const RawIdentity&) = delete;
+  RawIdentity& operator=(const RawIdentity&) = delete;
+  const usher_identity* get() const { return &raw_; }
+
+ private:
+  std::vector<usher_pair> labels_;
+  usher_identity raw_{};
+};
+
+// The ABI's form of a sandbox's policies; borrows them.
+class RawGuestPolicies {
+ public:
+  explicit RawGuestPolicies(const GuestPolicies& from);
+  RawGuestPolicies(const RawGuestPolicies&) = delete;
+  RawGuestPolicies& operator=(const RawGuestPolicies&) = delete;
+  const usher_guest_policies* get() const { return &raw_; }
+
+ private:
+  std::vector<usher_guest_policy> items_;
+  std::vector<const usher_guest_policy*> pointers_;
+  usher_guest_policies raw_{};
+};
 
 // Copies; `adapter` and `done` are the caller's to fill.
 Checked<AdapterEvent> event_of(const usher_event* from);

@@ -31,6 +31,9 @@ class LoadingHost final : public Host {
                                                        std::string raw_state,
                                                        std::chrono::milliseconds deadline) override;
   std::vector<AdapterInfo> adapters() const override;
+  void serve_guests(GuestDesk& desk) override { guests_ = &desk; }
+  void tell_container(AdapterEvent::Kind kind, const identity::Identity& identity) override;
+  void tell_policies(const std::string& sandbox_id, const GuestPolicies& policies) override;
   asio::awaitable<void> stop(std::chrono::milliseconds deadline) override;
 
  private:
@@ -53,6 +56,7 @@ class LoadingHost final : public Host {
   HostOptions options_;
   Sink sink_;
   Log log_;
+  GuestDesk* guests_ = nullptr;
   std::vector<std::unique_ptr<Entry>> entries_;  // stable: hooks refer to them
 };
 
@@ -77,6 +81,7 @@ Bridge::Hooks LoadingHost::hooks_for(Entry& entry) {
                 say(health == USHER_HEALTHY ? USHER_LOG_INFO : USHER_LOG_WARNING, entry.info,
                     entry.info.health + ": " + reason);
               },
+          .guests = guests_,
           .gate_deadline = options_.gate_deadline};
 }
 
@@ -201,6 +206,22 @@ std::vector<AdapterInfo> LoadingHost::adapters() const {
     }
   }
   return infos;
+}
+
+void LoadingHost::tell_container(AdapterEvent::Kind kind, const identity::Identity& identity) {
+  for (const auto& entry : entries_) {
+    if (entry->instance != nullptr) {
+      entry->instance->tell_container(kind, identity);
+    }
+  }
+}
+
+void LoadingHost::tell_policies(const std::string& sandbox_id, const GuestPolicies& policies) {
+  for (const auto& entry : entries_) {
+    if (entry->instance != nullptr) {
+      entry->instance->tell_policies(sandbox_id, policies);
+    }
+  }
 }
 
 asio::awaitable<void> LoadingHost::stop(std::chrono::milliseconds deadline) {

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "adapter/guests.hpp"
 #include "base/error.hpp"
 #include "identity/identity.hpp"
 
@@ -63,7 +64,8 @@ struct AdapterEvent {
   identity::Identity identity;
   std::string cgroup_path;  // as the runtime said, may be empty
   int pid = 0;
-  std::function<void(Result<>)> done;  // always with container_starting, else where asked for
+  // Always with container_starting, but for a guest's; else where asked for.
+  std::function<void(Result<>)> done;
 };
 
 class Host {
@@ -84,6 +86,15 @@ class Host {
       std::string runtime, identity::OciState state, std::string raw_state,
       std::chrono::milliseconds deadline) = 0;
   virtual std::vector<AdapterInfo> adapters() const = 0;
+  // Offers usher.guests/1 to adapters; before start. `desk` outlives this.
+  virtual void serve_guests(GuestDesk& desk) { (void)desk; }
+  // Tells every adapter that runs and relays for guests. Calls adapters, which may call the desk.
+  virtual void tell_container(AdapterEvent::Kind kind, const identity::Identity& identity) {
+    (void)kind, (void)identity;
+  }
+  virtual void tell_policies(const std::string& sandbox_id, const GuestPolicies& policies) {
+    (void)sandbox_id, (void)policies;
+  }
   // Stops all, waits for their stopped callback or the deadline.
   virtual asio::awaitable<void> stop(std::chrono::milliseconds deadline) = 0;
 };

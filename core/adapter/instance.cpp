@@ -93,6 +93,18 @@ Result<std::unique_ptr<Instance>> Instance::create(asio::io_context& loop, Libra
     }
     self->oci_ = *oci;
   }
+  if (const auto* table = self->library_.extension<usher_guest_relay>(USHER_EXT_GUEST_RELAY);
+      table != nullptr) {
+    const auto relay = read_sized(table, "usher_guest_relay");
+    if (!relay || relay->container == nullptr || relay->policies == nullptr) {
+      const Misuse misuse =
+          relay ? Misuse{Count::null_members, "has a usher_guest_relay without its functions"}
+                : relay.error();
+      bridge.misbehaved(misuse);
+      return fail("it " + misuse.what, EINVAL);
+    }
+    self->relay_ = *relay;
+  }
   const RawSettings settings(config);
   ErrorSlot slot;
   const auto since = Clock::now();
@@ -129,6 +141,27 @@ Result<> Instance::start() {
   }
   state_ = State::running;
   return {};
+}
+
+void Instance::tell_container(AdapterEvent::Kind kind, const identity::Identity& identity) {
+  if (state_ != State::running || relay_.container == nullptr) {
+    return;
+  }
+  const RawIdentity form(identity);
+  const auto since = Clock::now();
+  relay_.container(instance_, static_cast<std::uint32_t>(kind) + USHER_EVENT_SANDBOX_STARTING,
+                   form.get());
+  warn_if_slow(bridge_, "usher_guest_relay.container", since);
+}
+
+void Instance::tell_policies(const std::string& sandbox_id, const GuestPolicies& policies) {
+  if (state_ != State::running || relay_.policies == nullptr) {
+    return;
+  }
+  const RawGuestPolicies form(policies);
+  const auto since = Clock::now();
+  relay_.policies(instance_, raw(sandbox_id), form.get());
+  warn_if_slow(bridge_, "usher_guest_relay.policies", since);
 }
 
 struct Instance::Question {

@@ -32,6 +32,9 @@ class Instance {
   bool serves(std::string_view runtime) const;
 
   Result<> start();
+  // usher.guest-relay/1, where it runs and has one; else nothing.
+  void tell_container(AdapterEvent::Kind kind, const identity::Identity& identity);
+  void tell_policies(const std::string& sandbox_id, const GuestPolicies& policies);
   // An answer with EAGAIN is not passed on: the adapter is asked again until the deadline.
   asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
                                                        identity::OciState state,
@@ -47,6 +50,7 @@ class Instance {
   asio::io_context& loop_;
   Library library_;
   usher_oci oci_{};
+  usher_guest_relay relay_{};
   Bridge& bridge_;
   void* instance_ = nullptr;
   enum class State : std::uint8_t { created, running, stopping, stopped } state_ = State::created;

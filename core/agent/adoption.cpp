@@ -96,8 +96,9 @@ struct Adoption {
       return;
     }
     const auto claimed = claim_mntns(workload.placement, registry, enforcer, locator);
-    const auto slot = claimed ? enforcer.enrol(workload.placement, 0, 0)
-                              : Result<std::uint32_t>(std::unexpected(claimed.error()));
+    const auto slot = claimed
+                          ? enforcer.enrol(workload.placement, 0, kernel_flags(workload.identity))
+                          : Result<std::uint32_t>(std::unexpected(claimed.error()));
     if (!slot) {
       journal.tell(LogLevel::error, "adopted",
                    "runs but cannot be enrolled again: " + slot.error().message + "; restart it",

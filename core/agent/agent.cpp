@@ -130,6 +130,16 @@ Result<> Agent::open_adapters() {
         // USHER_LOG_DEBUG … USHER_LOG_ERROR of the C ABI count from 1.
         journal_.adapter_said(static_cast<LogLevel>(std::clamp(level - 1, 0, 3)), name, message);
       });
+  // In milliseconds: greater than what an agent before this one can have counted up to.
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  guests_.emplace(Guests::Parts{.loop = loop_,
+                                .sandboxes = sandboxes_,
+                                .policies = policies_,
+                                .adapters = *adapters_,
+                                .journal = journal_,
+                                .first_generation = static_cast<std::uint64_t>(now.count())});
+  adapters_->serve_guests(*guests_);
   if (auto started = adapters_->start(); !started) {
     return started;
   }
@@ -188,12 +198,13 @@ Result<> Agent::open_service() {
       Prepared::Parts{loop_, sandboxes_, registry_, policies_, *profiles_, *enforcer_});
   profiles_->when_full([this] { return prepared_->make_room(); });
   feed_.emplace(Feed::Parts{loop_, sandboxes_, *enrolment_, registry_, *enforcer_, journal_,
-                            locator_, *prepared_,
+                            locator_, *guests_, *prepared_,
                             [this](std::uint32_t slot) { lifetimes_->check(slot); }});
-  service_.emplace(Service::Parts{
-      *enrolment_, registry_, *profiles_, *rules_, *store_, *records_, *enforcer_, *adapters_, hub_,
-      journal_, [this] { reload("asked for"); }, [this] { return warnings(); }, locator_.now(),
-      adopted_.adopted, config_.tetragon_runtime, [this] { return feed_->found_running(); }});
+  service_.emplace(Service::Parts{*enrolment_, registry_, *profiles_, *rules_, *store_, *records_,
+                                  *enforcer_, *adapters_, hub_, journal_, *guests_,
+                                  [this] { reload("asked for"); }, [this] { return warnings(); },
+                                  locator_.now(), adopted_.adopted, config_.tetragon_runtime,
+                                  [this] { return feed_->found_running(); }});
   api::ServerOptions options;
   options.hook_socket = config_.hook_socket;
   options.admin_socket = config_.admin_socket;

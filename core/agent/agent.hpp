@@ -14,6 +14,7 @@
 #include "agent/directory_watch.hpp"
 #include "agent/enrolment.hpp"
 #include "agent/feed.hpp"
+#include "agent/guests.hpp"
 #include "agent/lifetimes.hpp"
 #include "agent/policy_store.hpp"
 #include "agent/service.hpp"
@@ -74,6 +75,7 @@ class Agent {
   std::optional<Lifetimes> lifetimes_;
   std::unique_ptr<adapter::Host> adapters_;
   Sandboxes sandboxes_;
+  std::optional<Guests> guests_;
   std::optional<Enrolment> enrolment_;
   std::optional<Feed> feed_;
   std::optional<Service> service_;

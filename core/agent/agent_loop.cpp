@@ -114,7 +114,10 @@ void Agent::reload(std::string_view why) {
     store_->load();
     policies_.use(store_->set());
   }
-  const auto done = reapply(registry_, policies_, *profiles_, *enforcer_, journal_);
+  auto done = reapply(registry_, policies_, *profiles_, *enforcer_, journal_);
+  const auto in_guests = guests_->reapply();
+  done.switched += in_guests.switched;
+  done.kept += in_guests.kept;
   if (prepared_) {
     prepared_->renew();
     feed_->policies_changed();
@@ -158,6 +161,9 @@ std::vector<std::string> Agent::warnings() const {
                     failed_open_));
   }
   for (auto& warning : feed_->warnings()) {
+    out.push_back(std::move(warning));
+  }
+  for (auto& warning : guests_->warnings()) {
     out.push_back(std::move(warning));
   }
   for (auto& warning : unenrolled_->warnings()) {

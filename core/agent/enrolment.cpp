@@ -208,7 +208,8 @@ Result<> Enrolment::enrol(identity::Workload workload, ProfileHandle profile) {
     }
     return fail_in(what, error);
   };
-  const auto slot = p_.enforcer.enrol(workload.placement, profile->index, 0);
+  const auto slot =
+      p_.enforcer.enrol(workload.placement, profile->index, kernel_flags(workload.identity));
   if (!slot) {
     return undo("cannot enrol it in the kernel", slot.error());
   }

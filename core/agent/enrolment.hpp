@@ -83,6 +83,7 @@ class Enrolment {
     std::function<Result<std::uint32_t>()> merged;  // USHER_MERGED_*; asked of new ones only
   };
   Result<Admitted> admit_reported(ReportedContainer container);
+  Result<Admitted> admit_on_host(ReportedContainer container);
   Result<Found> locate(const ReportedContainer& container) const;
   Result<Admitted> take_in(identity::Identity who, const std::string& runtime, Found found);
   asio::awaitable<Result<>> gate(std::string runtime, identity::OciState state, std::string raw);

@@ -31,6 +31,14 @@ Result<> same_cgroup(const ReportedContainer& container, const identity::Placeme
       escape(*named), container.pid, escape(placement.cgroup_path)));
 }
 
+// One of the two, of different cgroups, is above the other.
+bool is_nested(const std::string& a, const std::string& b) {
+  const auto below = [](const std::string& path, const std::string& top) {
+    return !top.empty() && path.starts_with(top + '/');
+  };
+  return below(a, b) || below(b, a);
+}
+
 }  // namespace
 
 Result<Enrolment::Admitted> Enrolment::admit(ReportedContainer container) {
@@ -47,6 +55,9 @@ Result<Enrolment::Admitted> Enrolment::admit_reported(ReportedContainer containe
   auto& who = container.who;
   if (who.container_id.empty()) {
     return fail("its adapter named no container id");
+  }
+  if (who.host_root) {
+    return admit_on_host(std::move(container));
   }
   auto found = locate(container);
   if (found) {
@@ -65,6 +76,37 @@ Result<Enrolment::Admitted> Enrolment::admit_reported(ReportedContainer containe
   auto confirmed = p_.sandboxes.join(container.runtime, who);
   confirmed = confirmed ? confirm(*same, who, container.runtime, nullptr) : confirmed;
   return confirmed ? Result<Admitted>(Admitted::confirmed) : std::unexpected(confirmed.error());
+}
+
+// The runtime's own processes of a sandbox: whose they are is the word of whoever told of the
+// sandbox, where they are that of the relay, checked.
+Result<Enrolment::Admitted> Enrolment::admit_on_host(ReportedContainer container) {
+  const auto id =
+      container.who.sandbox_id.empty() ? container.who.container_id : container.who.sandbox_id;
+  const auto told = p_.sandboxes.told(id);
+  if (!told) {
+    return std::unexpected(told.error());
+  }
+  auto who = *told->identity;
+  who.container_id = who.sandbox_id = id;
+  who.container_name.clear();
+  who.image.clear();
+  who.guest = false;
+  who.is_sandbox = who.host_root = true;
+  auto placement = p_.locator.place_on_host(container.pid, id);
+  if (!placement) {
+    return fail_in("cannot tell where the sandbox's own processes run", placement.error());
+  }
+  for (const auto slot : p_.registry.slots()) {
+    const auto& other = p_.registry.by_slot(slot)->workload;
+    if (!other.ended && is_nested(other.placement.cgroup_path, placement->cgroup_path)) {
+      return fail(fmt::format("its cgroup {} lies above or below that of {} (slot {})",
+                              escape(placement->cgroup_path), display_name(other.identity), slot));
+    }
+  }
+  return take_in(std::move(who), told->runtime,
+                 {std::move(*placement),
+                  [this, pid = container.pid] { return p_.locator.merged_on_host(pid); }});
 }
 
 Result<Enrolment::Found> Enrolment::locate(const ReportedContainer& container) const {

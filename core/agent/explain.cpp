@@ -59,6 +59,11 @@ Result<> absolute(std::string_view what, const std::string& path) {
 }
 
 void add_notes(const Entry& entry, const enforce::Enforcer& enforcer, v1::ExplainResponse& out) {
+  if (entry.workload.identity.host_root) {
+    out.add_notes(
+        "these are the runtime's own processes of the sandbox, on the host; for a container in its "
+        "guest give NAMESPACE/POD/CONTAINER or the container's id");
+  }
   if (entry.workload.released) {
     out.add_notes("this workload was released: nothing is judged");
   }
@@ -162,6 +167,49 @@ Result<v1::ExplainResponse> explain(const v1::ExplainRequest& request, const Reg
          policy::explain(entry.profile->rules, entry.profile->degraded, *query, verdict, decided)) {
       out.add_notes(note);
     }
+  }
+  return out;
+}
+
+Result<v1::ExplainResponse> explain(const v1::ExplainRequest& request, const GuestSandbox& sandbox,
+                                    const GuestContainer& container) {
+  const auto query = parse_query(request);
+  if (!query) {
+    return fail(query.error().message, EINVAL);
+  }
+  constexpr usher_key kKey{1, 3, 5, 7};  // the guest's own is another; the answer is the same
+  std::vector<policy::RuleName> names;
+  const auto image =
+      policy::compile(container.rules, {kKey, 0, capabilities_of(sandbox.kernel)},
+                      [&](const policy::RuleName& name) {
+                        names.push_back(name);
+                        return static_cast<std::uint32_t>(USHER_RULE_FIRST + names.size() - 1);
+                      });
+  if (!image) {
+    return std::unexpected(image.error());
+  }
+  const auto verdict = policy::evaluate(image->header, image->cells, kKey, *query);
+  v1::ExplainResponse out;
+  out.set_verdict(std::string(verdict_word(verdict.decision)));
+  policy::RuleName decided;
+  if (verdict.rule >= USHER_RULE_FIRST && verdict.rule - USHER_RULE_FIRST < names.size()) {
+    decided = names[verdict.rule - USHER_RULE_FIRST];
+    out.set_policy(decided.policy);
+    out.set_rule(decided.rule);
+  }
+  out.add_notes(sandbox.kernel.backend == "none"
+                    ? "there is no agent in its guest: nothing is enforced there"
+                    : "its processes run in a guest, whose own agent enforces this (backend " +
+                          sandbox.kernel.backend + ", by the guest's word)");
+  if (!container.claimed && !sandbox.session) {
+    out.add_notes("no guest hook claimed it (yet): no policy was sent to its guest for it");
+  }
+  if (!container.problem.empty()) {
+    out.add_notes("older policies are in force in its guest: " + container.problem);
+  }
+  for (const auto& note :
+       policy::explain(container.rules, container.degraded, *query, verdict, decided)) {
+    out.add_notes(note);
   }
   return out;
 }

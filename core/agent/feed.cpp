@@ -36,19 +36,24 @@ void Feed::answer(const AdapterEvent& event, const Result<>& result) {
 }
 
 void Feed::take(AdapterEvent event) {
+  const bool is_container =
+      event.kind == Kind::container_starting || event.kind == Kind::container_running;
+  if (is_container && event.identity.guest) {
+    return of_guest(std::move(event));
+  }
+  const bool is_pause = event.identity.is_sandbox && !event.identity.host_root;
   switch (event.kind) {
     case Kind::sandbox_starting:
       return sandbox_starting(std::move(event));
     case Kind::container_starting:
-      return event.identity.is_sandbox ? sandbox_container(std::move(event))
-                                       : container_starting(std::move(event));
+      return is_pause ? sandbox_container(std::move(event)) : container_starting(std::move(event));
     case Kind::container_running:
-      return event.identity.is_sandbox ? sandbox_container(std::move(event))
-                                       : container_running(std::move(event));
+      return is_pause ? sandbox_container(std::move(event)) : container_running(std::move(event));
     case Kind::sandbox_gone:
       sandbox_gone(event);
       [[fallthrough]];
     case Kind::container_gone:
+      end_of_guest(event);
       gone(event);
       break;
     case Kind::synced:
@@ -87,6 +92,11 @@ void Feed::container_running(AdapterEvent event) {
       (known->workload.ended || !p_.locator.exists(known->workload.placement))) {
     return answer(event, {});  // it was let start, and is over already
   }
+  if (!admitted && event.identity.host_root && admitted.error().code == EAGAIN) {
+    wait_for_sandbox(event);
+    answer(event, std::unexpected(admitted.error()));
+    return;
+  }
   if (!admitted) {
     remember(event, admitted.error());
     answer(event, std::unexpected(admitted.error()));
@@ -101,7 +111,7 @@ void Feed::container_running(AdapterEvent event) {
     answer(event, {});
     return;
   }
-  if (*admitted == Enrolment::Admitted::enrolled) {
+  if (*admitted == Enrolment::Admitted::enrolled && !event.identity.host_root) {
     count_found_running(event);
   }
   tag_soon(std::move(event.done));
@@ -153,6 +163,7 @@ void Feed::gone(const AdapterEvent& event) {
 
 void Feed::listing(const AdapterEvent& event) {
   p_.sandboxes.begin_list(event.adapter, event.runtime);
+  p_.guests.begin_list(event.adapter, event.runtime);
   listing_.emplace(event.adapter, event.runtime);
   begin_list(event);
 }
@@ -166,6 +177,7 @@ void Feed::begin_list(const AdapterEvent& event) {
 
 void Feed::synced(const AdapterEvent& event) {
   const auto swept = p_.sandboxes.sweep(event.adapter, event.runtime);
+  p_.guests.sweep(event.adapter, event.runtime);
   listing_.erase({event.adapter, event.runtime});
   std::erase_if(refused_, [&](const auto& item) {
     const auto& refused = item.second;

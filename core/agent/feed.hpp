@@ -17,6 +17,7 @@
 
 #include "adapter/host.hpp"
 #include "agent/enrolment.hpp"
+#include "agent/guests.hpp"
 #include "agent/prepared.hpp"
 #include "agent/sandboxes.hpp"
 #include "agent/throttle.hpp"
@@ -33,6 +34,7 @@ class Feed {
     enforce::Enforcer& enforcer;
     Journal& journal;
     const Locator& locator;
+    Guests& guests;
     Prepared& prepared;
     std::function<void(std::uint32_t slot)> gone;  // a hint; what follows is not the adapter's
     Throttle::Now now = &Throttle::Clock::now;
@@ -69,6 +71,16 @@ class Feed {
     bool seen = true;  // since its runtime's list began
   };
 
+  // A sandbox's own processes on the host, of which no runtime has told yet.
+  struct Waiting {
+    adapter::AdapterEvent event;
+    std::function<bool()> alive;  // is it still that process?
+  };
+
+  void of_guest(adapter::AdapterEvent event);
+  void end_of_guest(const adapter::AdapterEvent& event);
+  void wait_for_sandbox(const adapter::AdapterEvent& event);
+  void sandbox_is_known(const adapter::AdapterEvent& event);
   struct Place {  // of a sandbox's container that no policy takes in
     std::string adapter;
     std::string runtime;
@@ -95,6 +107,7 @@ class Feed {
   Throttle sandbox_lines_;  // records that are not taken
   Throttle refusal_lines_;  // containers beyond those that are remembered, and other reasons
   std::map<std::string, Refused> refused_;  // by container id; bounded
+  std::map<std::string, Waiting> waiting_;  // by sandbox id; bounded
   std::map<std::string, Place> pauses_;     // by sandbox id; bounded
   std::uint64_t found_running_ = 0;
   std::vector<std::string> last_found_;  // their names, the last ones

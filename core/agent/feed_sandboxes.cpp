@@ -30,10 +30,13 @@ void Feed::sandbox_starting(AdapterEvent event) {
                     &event.identity);
   }
   // What a list names has been running for long, mostly.
-  if (kept && !listing_.contains({event.adapter, event.runtime})) {
+  if (kept && !event.identity.guest && !listing_.contains({event.adapter, event.runtime})) {
     p_.prepared.expect(event.runtime, sandbox_of(event.identity));
   }
   answer(event, kept);
+  if (kept) {
+    sandbox_is_known(event);
+  }
 }
 
 // Its program may run already, or may be about to: both are enrolled and then tagged.

@@ -1,11 +1,16 @@
 #include "agent/locator.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
 #include <ctime>
+#include <memory>
+#include <string>
 
 #include "base/file.hpp"
 #include "identity/cgroup_path.hpp"
@@ -84,6 +89,25 @@ Locator machine_locator(const std::filesystem::path& cgroup_root) {
       .process_in =
           [running](std::string_view path) { return identity::process_in(path, running); },
       .merged_of = [running](int pid) { return identity::merged_of_process(pid, running); },
+      .place_on_host =
+          [running](int pid, const std::string& sandbox_id) {
+            return identity::place_on_host(pid, sandbox_id, running);
+          },
+      .merged_on_host =
+          [](int pid) {
+            return identity::merged_directories("/proc/" + std::to_string(pid) + "/root");
+          },
+      .hold = [](int pid) -> Result<std::function<bool()>> {
+        const auto process =
+            std::make_shared<Fd>(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+        if (!*process) {
+          return fail_system("pidfd_open");
+        }
+        return [process] {
+          pollfd poll_for{process->get(), POLLIN, 0};
+          return ::poll(&poll_for, 1, 0) == 0;
+        };
+      },
       .init_in =
           [at_gate](std::string_view path) { return identity::init_process_in(path, at_gate); },
       .noticed_root =

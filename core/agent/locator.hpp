@@ -19,6 +19,11 @@ struct Locator {
   std::function<Result<identity::Placement>(int pid)> place_running;
   std::function<Result<int>(std::string_view cgroup_path)> process_in;
   std::function<Result<std::uint32_t>(int pid)> merged_of;
+  // A process of the runtime's own for a sandbox, in the host's root, and what its root merges.
+  std::function<Result<identity::Placement>(int pid, const std::string& sandbox_id)> place_on_host;
+  std::function<Result<std::uint32_t>(int pid)> merged_on_host;
+  // Takes hold of a process: does it live still, and is it still that one?
+  std::function<Result<std::function<bool()>>(int pid)> hold;
   // The runtime's init in a cgroup, before the container's program.
   std::function<Result<int>(std::string_view cgroup_path)> init_in;
   // The container's root on the host, of which only a hook's word `said` is there.

@@ -38,6 +38,7 @@ ordered_json identity_to_json(const identity::Identity& who) {
           {"is_sandbox", who.is_sandbox},
           {"handler_unknown", who.handler_unknown},
           {"record_unknown", who.record_unknown},
+          {"host_root", who.host_root},
           {"identity_source", escape(who.identity_source)},
           {"labels_source", escape(who.labels_source)}};
 }
@@ -67,6 +68,7 @@ identity::Identity identity_from_json(const json& value) {
   who.is_sandbox = value.at("is_sandbox").get<bool>();
   who.handler_unknown = value.value("handler_unknown", false);  // older records have neither
   who.record_unknown = value.value("record_unknown", false);
+  who.host_root = value.value("host_root", false);
   who.identity_source = bytes(value.at("identity_source"));
   who.labels_source = bytes(value.at("labels_source"));
   return who;

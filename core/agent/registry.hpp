@@ -53,6 +53,11 @@ class Registry {
   std::size_t ended_ = 0;
 };
 
+// What the kernel is told of it: USHER_WORKLOAD_*.
+constexpr std::uint32_t kernel_flags(const identity::Identity& who) {
+  return who.host_root ? USHER_WORKLOAD_HOST_ROOT : 0;
+}
+
 // "namespace/pod/container", or the container id where there is no Kubernetes identity. Escaped.
 std::string display_name(const identity::Identity& who);
 

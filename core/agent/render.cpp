@@ -13,6 +13,42 @@ const char* state_word(const Entry& entry) {
                                    : "created";
 }
 
+const char* state_word(const GuestContainer& container) {
+  switch (container.state) {
+    case GuestContainer::State::created:
+      return "created";
+    case GuestContainer::State::approved:
+      return "approved";
+    case GuestContainer::State::running:
+      return "running";
+    case GuestContainer::State::ended:
+      return "ended";
+  }
+  return "";
+}
+
+v1::Workload rendered(const identity::Identity& who) {
+  v1::Workload out;
+  out.set_pod_namespace(who.pod_namespace);
+  out.set_pod_name(who.pod_name);
+  out.set_pod_uid(who.pod_uid);
+  out.set_container_name(who.container_name);
+  out.set_container_id(who.container_id);
+  out.set_sandbox_id(who.sandbox_id);
+  out.set_image(who.image);
+  out.set_runtime_handler(who.runtime_handler);
+  for (const auto& [key, value] : who.pod_labels) {
+    auto* label = out.add_labels();
+    label->set_key(key);
+    label->set_value(value);
+  }
+  out.set_labels_known(who.labels_known);
+  out.set_is_sandbox(who.is_sandbox);
+  out.set_identity_source(who.identity_source);
+  out.set_labels_source(who.labels_source);
+  return out;
+}
+
 void add_policies(const Entry& entry, v1::Workload& out) {
   for (const auto& policy : entry.profile->rules.policies) {
     out.add_policies(policy->name);
@@ -31,26 +67,10 @@ void add_policies(const Entry& entry, v1::Workload& out) {
 v1::Workload render(const Entry& entry) {
   const auto& workload = entry.workload;
   const auto& who = workload.identity;
-  v1::Workload out;
+  auto out = rendered(who);
   out.set_slot(workload.slot);
   out.set_runtime(workload.runtime);
-  out.set_pod_namespace(who.pod_namespace);
-  out.set_pod_name(who.pod_name);
-  out.set_pod_uid(who.pod_uid);
-  out.set_container_name(who.container_name);
-  out.set_container_id(who.container_id);
-  out.set_sandbox_id(who.sandbox_id);
-  out.set_image(who.image);
-  out.set_runtime_handler(who.runtime_handler);
-  for (const auto& [key, value] : who.pod_labels) {
-    auto* label = out.add_labels();
-    label->set_key(key);
-    label->set_value(value);
-  }
-  out.set_labels_known(who.labels_known);
-  out.set_is_sandbox(who.is_sandbox);
   out.set_identity_source(entry.attributed ? who.identity_source : "none: the record was lost");
-  out.set_labels_source(who.labels_source);
   out.set_cgroup_path(workload.placement.cgroup_path);
   out.set_cgroup_id(workload.placement.cgroup_id);
   out.set_mntns(workload.placement.mntns);
@@ -58,6 +78,47 @@ v1::Workload render(const Entry& entry) {
   add_policies(entry, out);
   out.set_state(state_word(entry));
   out.set_enrolled_at(workload.enrolled_at);
+  out.set_host_root(who.host_root);
+  return out;
+}
+
+v1::Workload render(const GuestSandbox& sandbox, const GuestContainer& container,
+                    const identity::Identity& who) {
+  auto out = rendered(who);
+  out.set_runtime(container.runtime);
+  out.set_state(state_word(container));
+  out.set_guest(true);
+  out.set_guest_backend(sandbox.kernel.backend);
+  for (const auto& policy : container.rules.policies) {
+    out.add_policies(policy->name);
+    if (sandbox.kernel.backend == "none") {
+      out.add_unenforced(policy->name);
+    } else if (policy->mode == policy::Mode::audit ||
+               std::ranges::find(container.degraded, policy->name) != container.degraded.end()) {
+      out.add_audited(policy->name);
+    } else {
+      out.add_enforced(policy->name);
+    }
+  }
+  return out;
+}
+
+v1::Guest render(const GuestSandbox& sandbox, const identity::Identity& who) {
+  v1::Guest out;
+  out.set_sandbox_id(who.sandbox_id);
+  out.set_pod_namespace(who.pod_namespace);
+  out.set_pod_name(who.pod_name);
+  out.set_containers(static_cast<std::uint32_t>(sandbox.containers.size()));
+  out.set_session(sandbox.connected ? "connected" : sandbox.session ? "lost" : "none");
+  out.set_backend(sandbox.kernel.backend);
+  out.set_generation(sandbox.policies == nullptr ? 0 : sandbox.policies->generation);
+  if (sandbox.session) {
+    out.set_kernel(sandbox.session->kernel);
+    out.set_version(sandbox.session->version);
+    out.set_trouble(sandbox.session->trouble);
+    out.set_problem(sandbox.session->problem);
+    out.set_applied(sandbox.session->applied);
+  }
   return out;
 }
 

@@ -103,6 +103,29 @@ const identity::Identity* Sandboxes::find(std::string_view runtime, std::string_
   return record == nullptr ? nullptr : &record->identity;
 }
 
+Result<Sandboxes::Told> Sandboxes::told(std::string_view id) const {
+  const Key* owner = nullptr;
+  for (const auto& [key, record] : records_) {
+    if (key.second != id) {
+      continue;
+    }
+    if (owner == nullptr) {
+      owner = &key;
+    } else if (auto same = same_identity(records_.at(*owner).identity, record.identity); !same) {
+      return fail_in(fmt::format("adapters name sandbox {} as one of runtime \"{}\" and of \"{}\"",
+                                 escape(id.substr(0, 64)), escape(owner->first), escape(key.first)),
+                     std::move(same.error()));
+    }
+  }
+  if (owner == nullptr) {
+    return fail(fmt::format("no runtime's adapter has told of sandbox {} (yet): check that the one "
+                            "of its runtime is healthy (usherctl adapters)",
+                            escape(id.substr(0, 64))),
+                EAGAIN);
+  }
+  return Told{owner->first, &records_.at(*owner).identity};
+}
+
 std::set<std::string> Sandboxes::runtimes_of_pod(std::string_view pod_uid) const {
   std::set<std::string> runtimes;
   for (const auto& [key, record] : records_) {

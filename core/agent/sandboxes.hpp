@@ -35,6 +35,14 @@ class Sandboxes {
 
   // Null where no adapter said it.
   const identity::Identity* find(std::string_view runtime, std::string_view id) const;
+  // For who knows a sandbox by its id alone: its record and whose it is; of several runtimes that
+  // say the same the first by name. Looks at all records. Errors: EAGAIN, no adapter has said it
+  // (yet); two say other things.
+  struct Told {
+    std::string runtime;
+    const identity::Identity* identity;
+  };
+  Result<Told> told(std::string_view id) const;
   // The runtimes under which a pod of that uid has a sandbox. Looks at all records.
   std::set<std::string> runtimes_of_pod(std::string_view pod_uid) const;
   // Fills in what `who` lacks (pod, handler, labels) from the record of its sandbox, with the

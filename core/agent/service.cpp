@@ -71,6 +71,9 @@ v1::Status Service::status() {
   out.set_adopted(p_.adopted);
   out.set_unenrolled(std::string(unenrolled_word(p_.enforcer.unenrolled())));
   const auto gates = p_.enrolment.times();
+  for (const auto& [id, sandbox] : p_.guests.sandboxes()) {
+    *out.add_guests() = render(sandbox, p_.guests.whole(id));
+  }
   out.set_gates(gates.gates);
   out.set_gates_refused(gates.refused);
   out.set_gate_p50_us(static_cast<std::uint64_t>(gates.p50.count()));
@@ -83,6 +86,11 @@ v1::ListWorkloadsResponse Service::workloads() {
   v1::ListWorkloadsResponse out;
   for (const auto slot : p_.registry.slots()) {
     *out.add_workloads() = render(*p_.registry.by_slot(slot));
+  }
+  for (const auto& [id, sandbox] : p_.guests.sandboxes()) {
+    for (const auto& [container_id, container] : sandbox.containers) {
+      *out.add_workloads() = render(sandbox, container, p_.guests.whole(container));
+    }
   }
   return out;
 }
@@ -97,6 +105,16 @@ v1::ListPoliciesResponse Service::policies() {
     }
     for (const auto& name : profile.degraded) {
       degraded[name] = true;
+    }
+  }
+  for (const auto& [id, sandbox] : p_.guests.sandboxes()) {
+    for (const auto& [container_id, container] : sandbox.containers) {
+      for (const auto& policy : container.rules.policies) {
+        ++users[policy->name];
+      }
+      for (const auto& name : container.degraded) {
+        degraded[name] = true;
+      }
     }
   }
   v1::ListPoliciesResponse out;
@@ -120,7 +138,15 @@ v1::ListAdaptersResponse Service::adapters() {
 }
 
 Result<v1::ExplainResponse> Service::explain(const v1::ExplainRequest& request) {
-  return agent::explain(request, p_.registry, p_.rules, p_.enforcer);
+  auto on_host = agent::explain(request, p_.registry, p_.rules, p_.enforcer);
+  if (on_host || on_host.error().code != ENOENT) {
+    return on_host;
+  }
+  const auto place = p_.guests.find(request.workload());
+  if (!place) {
+    return place.error().code == ENOENT ? on_host : std::unexpected(place.error());
+  }
+  return agent::explain(request, *place->sandbox, *place->container);
 }
 
 std::unique_ptr<api::EventSubscription> Service::subscribe(std::uint32_t history, bool follow) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/enrolment.hpp"
+#include "agent/guests.hpp"
 #include "agent/policy_store.hpp"
 #include "api/handlers.hpp"
 
@@ -23,6 +24,7 @@ class Service : public api::Handlers {
     adapter::Host& adapters;
     Hub& hub;
     Journal& journal;
+    const Guests& guests;
     std::function<void()> reload;
     std::function<std::vector<std::string>()> warnings;  // of the agent as a whole
     std::int64_t started_at = 0;

@@ -44,6 +44,45 @@ Colour colour_of_state(const std::string& state) {
   return state == "current" || state == "running" ? Colour::green : Colour::yellow;
 }
 
+// What the guests of this node say of themselves: one line each where something is to be known, and
+// their number.
+void print_guests(const v1::Status& status, const Terminal& terminal) {
+  constexpr int kMaxLines = 20;
+  if (status.guests().empty()) {
+    return;
+  }
+  int with_agent = 0;
+  int lines = 0;
+  std::string text;
+  for (const auto& guest : status.guests()) {
+    with_agent += guest.session() == "connected" ? 1 : 0;
+    if (++lines <= kMaxLines) {
+      text += "  " + guest_line(guest, terminal) + "\n";
+    }
+  }
+  terminal.out << fmt::format("{} guests, {} with an agent that is connected\n",
+                              status.guests_size(), with_agent)
+               << text;
+  if (lines > kMaxLines) {
+    terminal.out << fmt::format("  and {} more: usherctl status --json\n", lines - kMaxLines);
+  }
+}
+
+// Policies that are not carried out in full, or by nobody.
+std::string audited(const v1::Workload& workload) {
+  auto out = joined(workload.audited());
+  for (const auto& name : workload.unenforced()) {
+    out = (out == "-" || out.empty() ? "" : out + ", ") + escape(name) + " (not enforced)";
+  }
+  return out;
+}
+
+std::string place_of(const v1::Workload& workload) {
+  return workload.guest()       ? ", guest (" + escape(workload.guest_backend()) + ")"
+         : workload.host_root() ? ", VM's host side"
+                                : "";
+}
+
 }  // namespace
 
 int report(const Terminal& terminal, const api::CallError& error) {
@@ -100,6 +139,7 @@ int show_status(api::Client& client, const Terminal& terminal) {
   if (!counters.empty()) {
     out << "counters: " << counters << '\n';
   }
+  print_guests(status, terminal);
   if (!status.policies_current()) {
     out << terminal.paint(Colour::red,
                           "the policy files have errors: the last good ones are in force")
@@ -130,13 +170,14 @@ int show_workloads(api::Client& client, const Terminal& terminal) {
   Table table({"WORKLOAD", "ID", "RUNTIME", "STATE", "ENFORCED", "AUDITED", "IDENTITY FROM",
                "LABELS FROM"});
   for (const auto& workload : answer->workloads()) {
-    const auto* kind = workload.is_sandbox() ? " (sandbox)" : "";
-    table.add({workload_name(workload) + kind, short_id(workload.container_id()),
-               escape(workload.runtime()),
-               Cell(escape(workload.state()), colour_of_state(workload.state())),
-               joined(workload.enforced()), Cell(joined(workload.audited()), Colour::yellow),
-               escape(workload.identity_source()),
-               workload.labels_known() ? escape(workload.labels_source()) : "not known"});
+    const auto* kind = workload.is_sandbox() && !workload.host_root() ? " (sandbox)" : "";
+    table.add(
+        {workload_name(workload) + kind, short_id(workload.container_id()),
+         escape(workload.runtime()),
+         Cell(escape(workload.state()) + place_of(workload), colour_of_state(workload.state())),
+         joined(workload.enforced()), Cell(audited(workload), Colour::yellow),
+         escape(workload.identity_source()),
+         workload.labels_known() ? escape(workload.labels_source()) : "not known"});
   }
   table.print(terminal);
   return kOk;

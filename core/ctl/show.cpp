@@ -102,6 +102,10 @@ Json to_json(const v1::Status& status) {
   for (const auto& [name, value] : status.counters()) {
     counters[escape(name)] = value;
   }
+  Json guests = Json::array();
+  for (const auto& guest : status.guests()) {
+    guests.push_back(to_json(guest));
+  }
   return {{"version", escape(status.version())},
           {"pid", status.pid()},
           {"started_at", status.started_at()},
@@ -123,6 +127,7 @@ Json to_json(const v1::Status& status) {
           {"gate_p50_us", status.gate_p50_us()},
           {"gate_p99_us", status.gate_p99_us()},
           {"gate_longest_us", status.gate_longest_us()},
+          {"guests", std::move(guests)},
           {"counters", std::move(counters)}};
 }
 
@@ -154,7 +159,11 @@ Json to_json(const v1::Workload& workload) {
           {"enforced", list(workload.enforced())},
           {"audited", list(workload.audited())},
           {"state", escape(workload.state())},
-          {"enrolled_at", workload.enrolled_at()}};
+          {"enrolled_at", workload.enrolled_at()},
+          {"guest", workload.guest()},
+          {"guest_backend", escape(workload.guest_backend())},
+          {"unenforced", list(workload.unenforced())},
+          {"host_root", workload.host_root()}};
 }
 
 Json to_json(const v1::Policy& policy) {

@@ -13,6 +13,7 @@ namespace usher::ctl {
 using Json = nlohmann::ordered_json;
 
 Json to_json(const v1::Status& status);
+Json to_json(const v1::Guest& guest);
 Json to_json(const v1::Workload& workload);
 Json to_json(const v1::Policy& policy);
 Json to_json(const v1::Adapter& adapter);
@@ -23,6 +24,8 @@ Json to_json(const v1::ReloadResponse& answer);
 // NAMESPACE/POD/CONTAINER, or the container's short id where there is no Kubernetes identity.
 std::string workload_name(const v1::Workload& workload);
 std::string workload_name(const v1::Event& event);
+// One line of `status`.
+std::string guest_line(const v1::Guest& guest, const Terminal& terminal);
 // The first twelve characters of a container id.
 std::string short_id(const std::string& id);
 // A sentence of the agent's, in which it has escaped what came from containers already: only what

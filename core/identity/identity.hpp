@@ -24,6 +24,8 @@ struct Identity {
   Labels pod_labels;
   bool labels_known = false;  // false: no source for labels answered; not the same as "has none"
   bool is_sandbox = false;    // the pod's own (pause) container
+  bool guest = false;         // its processes run in another kernel
+  bool host_root = false;     // the runtime's own processes for the sandbox, in the host's root
   // True: an empty runtime_handler is not "has none"; its runtime does not tell it, or not now.
   bool handler_unknown = false;
   // True: its runtime keeps a record of the pod, which could not be had.

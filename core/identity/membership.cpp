@@ -43,6 +43,11 @@ std::optional<int> parent_of(const fs::path& proc, int pid) {
              : std::nullopt;
 }
 
+bool is_member(int pid, const fs::path& cgroup) {
+  const auto list = read_file(cgroup / "cgroup.procs");
+  return list && ("\n" + *list).find("\n" + std::to_string(pid) + "\n") != std::string::npos;
+}
+
 class Membership {
  public:
   Membership(int pid, const fs::path& proc)
@@ -51,6 +56,8 @@ class Membership {
       namespace_ = 0;  // the host's tells nothing
     }
   }
+  struct ByDescent {};
+  Membership(int pid, const fs::path& proc, ByDescent) : pid_(pid), proc_(proc), namespace_(0) {}
 
   Result<> check(const fs::path& cgroup) {
     std::vector<fs::path> todo{cgroup};
@@ -136,6 +143,15 @@ class Membership {
 
 Result<> owns_cgroup(int pid, const fs::path& cgroup, const fs::path& proc) {
   return Membership(pid, proc).check(cgroup);
+}
+
+Result<> is_one_family(int pid, const fs::path& cgroup, const fs::path& proc) {
+  const auto parent = parent_of(proc, pid);
+  if (!parent) {
+    return fail("the process is gone", ESRCH);
+  }
+  const bool with_parent = *parent > 1 && is_member(*parent, cgroup);
+  return Membership(with_parent ? *parent : pid, proc, Membership::ByDescent{}).check(cgroup);
 }
 
 bool mount_namespace_shared(std::uint32_t mntns, std::string_view cgroup, const fs::path& proc) {

@@ -14,6 +14,11 @@ namespace usher::identity {
 Result<> owns_cgroup(int pid, const std::filesystem::path& cgroup,
                      const std::filesystem::path& proc);
 
+// Every process in `cgroup` and below is `pid`, or the parent of `pid` where that is in there too,
+// or descends from that one.
+Result<> is_one_family(int pid, const std::filesystem::path& cgroup,
+                       const std::filesystem::path& proc);
+
 // Whether a thread outside `cgroup` (a path below the cgroup2 root) and the cgroups below it lives
 // in the mount namespace of that number. Looks at every thread of the machine: for rare questions.
 bool mount_namespace_shared(std::uint32_t mntns, std::string_view cgroup,

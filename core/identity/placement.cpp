@@ -134,19 +134,48 @@ Result<Placement> place_live(int pid, const PlacementOptions& options) {
   return placement;
 }
 
+Result<Placement> place_live_on_host(int pid, std::string_view sandbox_id,
+                                     const PlacementOptions& options) {
+  const auto entry = options.proc / std::to_string(pid);
+  auto path = cgroup_of(entry);
+  if (!path) {
+    return std::unexpected(std::move(path.error()));
+  }
+  Placement placement;
+  placement.cgroup_path = whole_container_cgroup(*path);
+  if (auto good = not_above_agent(placement.cgroup_path, options.proc); !good) {
+    return std::unexpected(std::move(good.error()));
+  }
+  const std::filesystem::path directory = options.cgroup_root.native() + placement.cgroup_path;
+  const auto id = cgroup_id(directory);
+  if (!id) {
+    return std::unexpected(id.error());
+  }
+  placement.cgroup_id = *id;
+  constexpr std::size_t kTellingId = 12;  // a shorter one could be part of any name
+  const bool named = sandbox_id.size() >= kTellingId &&
+                     directory.filename().native().find(sandbox_id) != std::string::npos;
+  if (auto good = named ? Result<>{} : is_one_family(pid, directory, options.proc); !good) {
+    return std::unexpected(std::move(good.error()));
+  }
+  if (cgroup_of(entry).value_or("") != *path) {
+    return fail("it left its cgroup " + escape(*path) + " while it was looked at");
+  }
+  return placement;
+}
+
 std::string shown_uid(const std::string& uid) {
   return uid.empty() ? "names no pod" : "names pod uid " + escape(uid);
 }
 
-}  // namespace
-
-Result<Placement> place(int pid, const PlacementOptions& options) {
+template <class Look>
+Result<Placement> place_held(int pid, const Look& look) {
   const std::string what = "cannot place the container's process " + std::to_string(pid);
   auto pidfd = open_pid(pid);
   if (!pidfd) {
     return fail_in(what, std::move(pidfd.error()));
   }
-  auto placement = place_live(pid, options);
+  auto placement = look();
   // A process that ended meanwhile explains every other failure, and voids every answer.
   if (auto alive = still_alive(*pidfd); !alive) {
     return fail_in(what, std::move(alive.error()));
@@ -155,6 +184,17 @@ Result<Placement> place(int pid, const PlacementOptions& options) {
     return fail_in(what, std::move(placement.error()));
   }
   return placement;
+}
+
+}  // namespace
+
+Result<Placement> place(int pid, const PlacementOptions& options) {
+  return place_held(pid, [&] { return place_live(pid, options); });
+}
+
+Result<Placement> place_on_host(int pid, std::string_view sandbox_id,
+                                const PlacementOptions& options) {
+  return place_held(pid, [&] { return place_live_on_host(pid, sandbox_id, options); });
 }
 
 Result<> agrees(const Identity& who, std::string_view cgroup_path) {

@@ -30,6 +30,13 @@ struct PlacementOptions {
 // wrongly. Blocking, but reads only /proc and cgroupfs.
 Result<Placement> place(int pid, const PlacementOptions& options);
 
+// The cgroup of a process of the runtime's own for one sandbox (a virtual machine's monitor), which
+// lives in the host's root and mount namespace: `mntns` is left 0. Errors: as place, but for the
+// mount namespace; and it must be that sandbox's alone: either its name holds the sandbox's id, or
+// everybody in it and below is `pid`, its parent in there, or descends from these.
+Result<Placement> place_on_host(int pid, std::string_view sandbox_id,
+                                const PlacementOptions& options);
+
 // Pod uid and container id must agree with the cgroup path where the path carries them
 // (identity/cgroup_path.hpp has the forms). An identity that names a pod in a path that belongs to
 // another, or none in the path of a pod, is an error that says both. (A sandbox that claims no pod

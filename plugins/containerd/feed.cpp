@@ -63,7 +63,7 @@ Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
   auto events = nri::bit(Event::run_pod_sandbox) | nri::bit(Event::remove_pod_sandbox) |
                 nri::bit(Event::start_container) | nri::bit(Event::post_start_container) |
                 nri::bit(Event::remove_container);
-  if (options_.mode == Mode::inject) {
+  if (options_.mode == Mode::inject || takes_guests()) {
     events |= nri::bit(Event::create_container);
   }
   static_assert(nri::bit(Event::remove_container) <= nri::kOldestEvents);
@@ -112,6 +112,9 @@ void Feed::list() {
     using State = nri::Container::State;
     if (container.state != State::running && container.state != State::paused) {
       hooks_.made_before(container.id);
+      if (container.state != State::stopped && pod != found.end()) {
+        made_for_guest(pod->second, container);
+      }
     } else if (pod != found.end()) {
       running(pod->second, container);
     } else if (++strays <= kMaxStrays) {
@@ -129,8 +132,9 @@ void Feed::list() {
 }
 
 void Feed::running(const nri::Pod& pod, const nri::Container& container) {
-  if ((container.pid != 0 || !container.cgroup_path.empty()) &&
-      !passes_as_kata(pod, container.id)) {
+  if (passes_as_kata(pod, container.id)) {
+    runs_in_guest(pod, container);
+  } else if (container.pid != 0 || !container.cgroup_path.empty()) {
     outbox_.put(event_of(USHER_EVENT_CONTAINER_RUNNING, pod, container));
   }
 }
@@ -164,6 +168,7 @@ void Feed::notice(nri::Notice notice, nri::Reply reply) {
       gone(USHER_EVENT_SANDBOX_GONE, notice);
       break;
     case Event::create_container:
+      made_for_guest(*notice.pod, *notice.container);
       if (options_.mode == Mode::inject && !is_kata(*notice.pod)) {
         if (const auto problem = options_.program_problem(); !problem.empty()) {
           return reply.fail(nri::Code::failed_precondition, "usher: " + problem);
@@ -175,7 +180,9 @@ void Feed::notice(nri::Notice notice, nri::Reply reply) {
       return starting(notice, std::move(reply));
     case Event::post_start_container:
       // One that began to start before we were there to let it, or was restored and never execs.
-      if (!is_kata(*notice.pod)) {
+      if (is_kata(*notice.pod)) {
+        runs_in_guest(*notice.pod, *notice.container);
+      } else {
         running(*notice.pod, *notice.container);
       }
       break;

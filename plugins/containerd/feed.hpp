@@ -62,6 +62,11 @@ class Feed : public nri::Service {
   void watch_hook(const nri::Pod& pod, const std::string& container);
   std::string why_kata(const cri::Sandbox& pod) const;
   bool passes_as_kata(const nri::Pod& pod, const std::string& container);
+  // Does this agent take containers of guests?
+  bool takes_guests() const;
+  // Told where it is one; its gate is its guest's claim, which a relay's adapter makes.
+  void made_for_guest(const nri::Pod& pod, const nri::Container& container);
+  void runs_in_guest(const nri::Pod& pod, const nri::Container& container);
 
   plugin::Host host_;
   Options options_;

@@ -27,6 +27,14 @@ plugin::Event event_of(std::uint32_t kind, const nri::Pod& pod) {
   return event;
 }
 
+// Of a guest's container: where it is says nothing.
+plugin::Event event_of(std::uint32_t kind, const nri::Pod& pod, const nri::Container& container) {
+  plugin::Event event{
+      .kind = kind, .runtime = std::string(kContainerd), .identity = identity_of(pod, container)};
+  event.identity.guest = true;
+  return event;
+}
+
 }  // namespace
 
 // Empty: it is not.
@@ -44,7 +52,25 @@ std::string Feed::why_kata(const cri::Sandbox& pod) const {
                       : "is of type " + escape(type);
 }
 
-// What passes is not policed on this node: that is told.
+bool Feed::takes_guests() const {
+  constexpr std::uint32_t kSince = 2;  // plugin.h: USHER_IDENTITY_GUEST
+  return host_.minor() >= kSince;
+}
+
+// A container of a guest is claimed by its guest's hook while it is created: it must be known then.
+void Feed::made_for_guest(const nri::Pod& pod, const nri::Container& container) {
+  if (takes_guests() && is_kata(pod)) {
+    outbox_.put(event_of(USHER_EVENT_CONTAINER_STARTING, pod, container));
+  }
+}
+
+void Feed::runs_in_guest(const nri::Pod& pod, const nri::Container& container) {
+  if (takes_guests()) {
+    outbox_.put(event_of(USHER_EVENT_CONTAINER_RUNNING, pod, container));
+  }
+}
+
+// What no kernel of this node sees is told.
 bool Feed::passes_as_kata(const nri::Pod& pod, const std::string& container) {
   const auto why = why_kata(pod);
   if (why.empty()) {
@@ -55,11 +81,13 @@ bool Feed::passes_as_kata(const nri::Pod& pod, const std::string& container) {
   }
   const auto passed = ++kata_[pod.runtime_handler];
   if (std::has_single_bit(passed)) {
-    host_.log(USHER_LOG_WARNING, "container " + escape(container) +
-                                     " passes without policy: its runtime handler \"" +
-                                     escape(pod.runtime_handler) + "\" " + why +
-                                     ", so its processes are taken for another kernel's (" +
-                                     std::to_string(passed) + " of this handler so far)");
+    host_.log(USHER_LOG_WARNING,
+              "container " + escape(container) +
+                  (takes_guests() ? " is a guest's, for the adapter kata to ask for"
+                                  : " passes without policy") +
+                  ": its runtime handler \"" + escape(pod.runtime_handler) + "\" " + why +
+                  ", so its processes are taken for another kernel's (" + std::to_string(passed) +
+                  " of this handler so far)");
   }
   return true;
 }
@@ -70,9 +98,11 @@ void Feed::sandbox(nri::Pod pod) {
                                      escape(pod.pod_name) +
                                      " are not known: " + pod.labels_problem);
   }
-  outbox_.put({.kind = USHER_EVENT_SANDBOX_STARTING,
-               .runtime = std::string(kContainerd),
-               .identity = cri::identity_of(pod, kNriSource)});
+  plugin::Event event{.kind = USHER_EVENT_SANDBOX_STARTING,
+                      .runtime = std::string(kContainerd),
+                      .identity = cri::identity_of(pod, kNriSource)};
+  event.identity.guest = takes_guests() && is_kata(pod);
+  outbox_.put(std::move(event));
   if (pods_.size() < kMaxPods) {
     auto id = pod.id;
     pods_.insert_or_assign(std::move(id), std::move(pod));

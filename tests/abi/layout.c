@@ -150,6 +150,8 @@ _Static_assert(USHER_IDENTITY_LABELS_KNOWN == 2u, "USHER_IDENTITY_LABELS_KNOWN")
 #ifndef FROZEN
 _Static_assert(USHER_UNKNOWN_HANDLER == 1u, "USHER_UNKNOWN_HANDLER");
 _Static_assert(USHER_UNKNOWN_RECORD == 2u, "USHER_UNKNOWN_RECORD");
+_Static_assert(USHER_IDENTITY_GUEST == 4u, "USHER_IDENTITY_GUEST");
+_Static_assert(USHER_IDENTITY_HOST_ROOT == 8u, "USHER_IDENTITY_HOST_ROOT");
 #endif
 _Static_assert(USHER_EVENT_SANDBOX_STARTING == 1, "USHER_EVENT_SANDBOX_STARTING");
 _Static_assert(USHER_EVENT_SANDBOX_GONE == 2, "USHER_EVENT_SANDBOX_GONE");
@@ -210,5 +212,61 @@ TYPE_IS(usher_loop, watch,
 TYPE_IS(usher_loop, timer, int32_t (*)(void*, uint64_t, usher_callback, uint64_t*, usher_error*));
 TYPE_IS(usher_loop, post, int32_t (*)(void*, usher_callback, usher_error*));
 TYPE_IS(usher_loop, cancel, void (*)(void*, uint64_t));
+
+#ifndef FROZEN /* since 1.2 */
+_Static_assert(USHER_GUEST_ENFORCES_EXEC == 1u, "USHER_GUEST_ENFORCES_EXEC");
+_Static_assert(USHER_GUEST_ENFORCES_FILES == 2u, "USHER_GUEST_ENFORCES_FILES");
+_Static_assert(USHER_GUEST_ENFORCES_SOCKETS == 4u, "USHER_GUEST_ENFORCES_SOCKETS");
+_Static_assert(USHER_GUEST_ENFORCES_FROM == 8u, "USHER_GUEST_ENFORCES_FROM");
+_Static_assert(USHER_GUEST_ENFORCES_SOCKET_FROM == 16u, "USHER_GUEST_ENFORCES_SOCKET_FROM");
+_Static_assert(USHER_GUEST_RUNNING == 1u, "USHER_GUEST_RUNNING");
+_Static_assert(USHER_GUEST_ENDED == 2u, "USHER_GUEST_ENDED");
+_Static_assert(sizeof(USHER_EXT_GUESTS) == sizeof("usher.guests/1"), "USHER_EXT_GUESTS");
+_Static_assert(sizeof(USHER_EXT_GUEST_RELAY) == sizeof("usher.guest-relay/1"),
+               "USHER_EXT_GUEST_RELAY");
+_Static_assert(SIZE_IS(usher_guest_claim, 56), "usher_guest_claim");
+_Static_assert(offsetof(usher_guest_claim, enforces) == 4, "usher_guest_claim.enforces");
+_Static_assert(offsetof(usher_guest_claim, sandbox_id) == 8, "usher_guest_claim.sandbox_id");
+_Static_assert(offsetof(usher_guest_claim, container_id) == 24, "usher_guest_claim.container_id");
+_Static_assert(offsetof(usher_guest_claim, backend) == 40, "usher_guest_claim.backend");
+_Static_assert(SIZE_IS(usher_guest_policy, 40), "usher_guest_policy");
+_Static_assert(offsetof(usher_guest_policy, name) == 8, "usher_guest_policy.name");
+_Static_assert(offsetof(usher_guest_policy, text) == 24, "usher_guest_policy.text");
+_Static_assert(SIZE_IS(usher_guest_policies, 32), "usher_guest_policies");
+_Static_assert(offsetof(usher_guest_policies, generation) == 8, "usher_guest_policies.generation");
+_Static_assert(offsetof(usher_guest_policies, items) == 16, "usher_guest_policies.items");
+_Static_assert(offsetof(usher_guest_policies, count) == 24, "usher_guest_policies.count");
+_Static_assert(sizeof(usher_guest_granted) == 24, "usher_guest_granted");
+_Static_assert(SIZE_IS(usher_guest_session, 112), "usher_guest_session");
+_Static_assert(offsetof(usher_guest_session, enforces) == 4, "usher_guest_session.enforces");
+_Static_assert(offsetof(usher_guest_session, sandbox_id) == 8, "usher_guest_session.sandbox_id");
+_Static_assert(offsetof(usher_guest_session, backend) == 24, "usher_guest_session.backend");
+_Static_assert(offsetof(usher_guest_session, kernel) == 40, "usher_guest_session.kernel");
+_Static_assert(offsetof(usher_guest_session, version) == 56, "usher_guest_session.version");
+_Static_assert(offsetof(usher_guest_session, trouble) == 72, "usher_guest_session.trouble");
+_Static_assert(offsetof(usher_guest_session, applied) == 88, "usher_guest_session.applied");
+_Static_assert(offsetof(usher_guest_session, problem) == 96, "usher_guest_session.problem");
+_Static_assert(SIZE_IS(usher_guests, 48), "usher_guests");
+_Static_assert(offsetof(usher_guests, claim) == 8, "usher_guests.claim");
+_Static_assert(offsetof(usher_guests, report) == 16, "usher_guests.report");
+_Static_assert(offsetof(usher_guests, session) == 24, "usher_guests.session");
+_Static_assert(offsetof(usher_guests, told) == 32, "usher_guests.told");
+_Static_assert(offsetof(usher_guests, warn) == 40, "usher_guests.warn");
+_Static_assert(SIZE_IS(usher_guest_relay, 24), "usher_guest_relay");
+_Static_assert(offsetof(usher_guest_relay, container) == 8, "usher_guest_relay.container");
+_Static_assert(offsetof(usher_guest_relay, policies) == 16, "usher_guest_relay.policies");
+TYPE_IS(usher_guest_granted, call,
+        void (*)(void*, uint64_t, int32_t, const usher_identity*, usher_string,
+                 const usher_guest_policies*, const usher_error*));
+TYPE_IS(usher_guests, claim,
+        int32_t (*)(void*, const usher_guest_claim*, usher_guest_granted, usher_error*));
+TYPE_IS(usher_guests, report, void (*)(void*, usher_string, usher_string, uint32_t));
+TYPE_IS(usher_guests, session, void (*)(void*, usher_string, const usher_guest_session*));
+TYPE_IS(usher_guests, told, void (*)(void*, usher_string, usher_string));
+TYPE_IS(usher_guests, warn,
+        void (*)(void*, uint32_t, usher_string, usher_string, usher_string, usher_string));
+TYPE_IS(usher_guest_relay, container, void (*)(void*, uint32_t, const usher_identity*));
+TYPE_IS(usher_guest_relay, policies, void (*)(void*, usher_string, const usher_guest_policies*));
+#endif
 
 typedef int usher_abi_layout_is_checked;

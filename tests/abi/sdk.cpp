@@ -26,6 +26,16 @@ class Whole {
     who.container_id = state.id;
     answer.is(who);
   }
+  void guest_container(std::uint32_t kind, const plugin::Identity& who) {
+    if (kind == USHER_EVENT_CONTAINER_STARTING && who.guest) {
+      plugin::Guests(host_).claim(
+          {.sandbox_id = who.sandbox_id, .container_id = who.container_id, .backend = "none"},
+          [](const plugin::GuestGrant*, const plugin::Failure*) {});
+    }
+  }
+  void guest_policies(std::string_view sandbox_id, const plugin::GuestPolicies& policies) {
+    plugin::Guests(host_).session({.sandbox_id = sandbox_id, .applied = policies.generation});
+  }
 
  private:
   plugin::Flow feed(plugin::Host host) {

@@ -38,6 +38,8 @@ class LoopHost {
 
   plugin::Host host() { return plugin::Host(&table_); }
   cri::Loop loop() { return {&loop_, this}; }
+  // Which header this host was built with, as far as the adapter can tell.
+  void speak(std::uint32_t minor) { table_.minor = minor; }
   // Runs the loop until `done` holds or nothing is left to wait for.
   void run_until(const std::function<bool()>& done) {
     context.restart();

@@ -15,8 +15,9 @@
 // kRuntimes are the names of usher_plugin.runtimes. Optional: identify; void start();
 // void stop(Done stopped); static plan, install, verify, uninstall of (const Settings&, Report&),
 // all four. What feeds the agent: co_await host.publish(event) (plugin_publish.hpp); what waits for
-// files and time: Watch and Timer (plugin_loop.hpp). Whatever is thrown stops at the ABI and
-// becomes its error, or a line in the agent's log where nobody waits for an error.
+// files and time: Watch and Timer (plugin_loop.hpp); what relays for containers of other kernels:
+// Guests (plugin_guests.hpp). Whatever is thrown stops at the ABI and becomes its error, or a line
+// in the agent's log where nobody waits for an error.
 #pragma once
 
 #include <algorithm>
@@ -163,6 +164,8 @@ struct Identity {
   bool is_sandbox = false;
   bool handler_unknown = false;  // USHER_UNKNOWN_HANDLER
   bool record_unknown = false;   // USHER_UNKNOWN_RECORD
+  bool guest = false;            // USHER_IDENTITY_GUEST; needs a host of 1.2
+  bool host_root = false;        // USHER_IDENTITY_HOST_ROOT; needs a host of 1.2
   std::string identity_source, labels_source;
 };
 
@@ -177,7 +180,9 @@ class RawIdentity {
     }
     raw_.size = sizeof raw_;
     raw_.flags = (from.is_sandbox ? USHER_IDENTITY_SANDBOX : 0U) |
-                 (from.labels_known ? USHER_IDENTITY_LABELS_KNOWN : 0U);
+                 (from.labels_known ? USHER_IDENTITY_LABELS_KNOWN : 0U) |
+                 (from.guest ? USHER_IDENTITY_GUEST : 0U) |
+                 (from.host_root ? USHER_IDENTITY_HOST_ROOT : 0U);
     raw_.pod_namespace = raw(from.pod_namespace);
     raw_.pod_name = raw(from.pod_name);
     raw_.pod_uid = raw(from.pod_uid);
@@ -316,6 +321,8 @@ class Host {
       throw Failure(text.substr(0, error.length), status, error.code);
     }
   }
+  // USHER_MINOR of the agent's header: what is since a later one, it refuses.
+  std::uint32_t minor() const { return host_->minor; }
   // NULL where this agent does not offer it. Its functions take context().
   const usher_loop* loop() const {
     return static_cast<const usher_loop*>(host_->extension(host_->context, raw(USHER_EXT_LOOP)));
@@ -359,6 +366,7 @@ class Report {
 
 }  // namespace usher::plugin
 
+#include "usher/plugin_guests.hpp"
 #include "usher/plugin_loop.hpp"
 #include "usher/plugin_publish.hpp"
 #include "usher/plugin_thunks.hpp"

@@ -19,6 +19,10 @@ concept Installs = requires(const Settings& settings, Report& report) {
   A::uninstall(settings, report);
 };
 
+// plugin_guests.hpp
+template <class A>
+const void* relay_extension(usher_string id);
+
 using InstallFunction = void (*)(const Settings&, Report&);
 
 template <InstallFunction function>
@@ -84,7 +88,7 @@ struct Thunks {
         return &kInstall;
       }
     }
-    return nullptr;
+    return relay_extension<A>(id);
   }
 
  private:

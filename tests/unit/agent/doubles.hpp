@@ -169,6 +169,24 @@ class FakeHost : public adapter::Host {
   std::map<std::string, identity::Identity> who;
   identity::OciState asked;  // the state of the last question
   std::function<void()> on_question;
+  // What relays were told, in words: "3 c1", "policies s1 7: a b".
+  std::vector<std::string> told;
+  adapter::GuestPolicies last_policies;
+
+  void tell_container(adapter::AdapterEvent::Kind kind, const identity::Identity& of) override {
+    told.push_back(std::to_string(static_cast<int>(kind) + USHER_EVENT_SANDBOX_STARTING) + " " +
+                   (of.container_id.empty() ? of.sandbox_id : of.container_id));
+  }
+  void tell_policies(const std::string& sandbox_id,
+                     const adapter::GuestPolicies& policies) override {
+    std::string names;
+    for (const auto& policy : policies.items) {
+      names += " " + policy.name;
+    }
+    told.push_back("policies " + sandbox_id + " " + std::to_string(policies.generation) + ":" +
+                   names);
+    last_policies = policies;
+  }
 
   Result<> start() override { return {}; }
   asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
@@ -196,6 +214,7 @@ struct FakeMachine {
   std::set<std::uint64_t> cgroups;
   std::set<std::uint32_t> shared_mntns;
   std::map<std::string, std::string> roots;  // what a hook says → where it is
+  std::set<int> ended;                       // processes that were held and are gone
 
   Locator locator() {
     return {.place = [this](int pid) -> Result<identity::Placement> {
@@ -215,6 +234,17 @@ struct FakeMachine {
               return fail("nobody runs in it");
             },
             .merged_of = [](int) { return Result<std::uint32_t>(0U); },
+            .place_on_host = [this](int pid, const std::string&) -> Result<identity::Placement> {
+              auto placement = locator().place(pid);
+              if (placement) {
+                placement->mntns = 0;
+              }
+              return placement;
+            },
+            .merged_on_host = [](int) { return Result<std::uint32_t>(0U); },
+            .hold = [this](int pid) -> Result<std::function<bool()>> {
+              return std::function<bool()>([this, pid] { return !ended.contains(pid); });
+            },
             .init_in = [this](std::string_view path) { return locator().process_in(path); },
             .noticed_root = [this](const std::string& said, const std::string&,
                                    int) -> Result<std::filesystem::path> {
@@ -260,9 +290,16 @@ struct World {
   Enrolment enrolment{{registry, profiles, policies, records, enforcer, host, journal, locator,
                        sandboxes, std::chrono::milliseconds(100),
                        [this](std::uint32_t slot) { lifetimes.check(slot); }}};
+  Guests guests{{.loop = loop,
+                 .sandboxes = sandboxes,
+                 .policies = policies,
+                 .adapters = host,
+                 .journal = journal,
+                 .first_generation = 1000,
+                 .now = [this] { return clock; }}};
   Prepared prepared{
       {loop, sandboxes, registry, policies, profiles, enforcer, [this] { return clock; }}};
-  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator, prepared,
+  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator, guests, prepared,
              [this](std::uint32_t slot) { lifetimes.check(slot); }, [this] { return clock; }}};
 
   // A container that its runtime is about to start.

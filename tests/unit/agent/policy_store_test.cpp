@@ -131,6 +131,9 @@ BOOST_AUTO_TEST_CASE(a_start_that_finds_a_bad_file_uses_the_version_kept_on_disk
   BOOST_TEST(names(next) == Names{"a"}, boost::test_tools::per_element());
   BOOST_TEST((next.items().front().state == PolicyStore::State::last_good));
   BOOST_TEST(next.restore_problems().empty());
+  // The text is what guests are sent.
+  BOOST_TEST_REQUIRE(next.set().policies.size() == 1U);
+  BOOST_TEST(next.set().policies[0]->source == good("a") + "# \xe2\x82\xac \\ \"\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_start_that_finds_an_emptied_directory_uses_what_was_kept) {

@@ -49,6 +49,14 @@ api::Answer<v1::Status> ClientDouble::status() {
   status.add_policy_errors(kHostile);
   status.add_warnings(kHostile);
   (*status.mutable_counters())["armed"] = 12;
+  auto* guest = status.add_guests();
+  for (auto* field :
+       {guest->mutable_sandbox_id(), guest->mutable_pod_namespace(), guest->mutable_pod_name(),
+        guest->mutable_kernel(), guest->mutable_version(), guest->mutable_trouble(),
+        guest->mutable_problem(), guest->mutable_backend()}) {
+    *field = kHostile;
+  }
+  guest->set_session("connected");
   return status;
 }
 
