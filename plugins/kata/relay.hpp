@@ -1,0 +1,96 @@
+// The relay: guests' connections on one side, the agent on the other.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kata/absence.hpp"
+#include "kata/cgroups.hpp"
+#include "kata/claims.hpp"
+#include "kata/guest.hpp"
+#include "kata/memory.hpp"
+#include "kata/monitors.hpp"
+#include "kata/sandbox_watch.hpp"
+#include "kata/settings.hpp"
+#include "kata/vsock_listener.hpp"
+#include "usher/plugin.hpp"
+
+namespace usher::kata {
+
+// [main]
+class Relay {
+ public:
+  // What a test makes smaller.
+  struct Bounds {
+    Limits limits = {};
+    std::chrono::milliseconds first_frame{1000};
+    std::chrono::milliseconds verdict{1800};  // the guest's agent waits with its lock: 2 s
+    Kernel kernel = {};
+  };
+
+  // Throws plugin::Failure where the host offers neither loop nor usher.guests/1.
+  Relay(plugin::Host host, Options options, Bounds bounds);
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+  ~Relay() { stop(); }
+
+  void start();
+  // As usher.guest-relay/1.
+  void container(std::uint32_t kind, const plugin::Identity& identity);
+  void policies(std::string_view sandbox, const plugin::GuestPolicies& policies);
+  // Sockets are removed, connections closed; nothing is published or asked any more.
+  void stop();
+
+  std::size_t sandboxes() const { return sandboxes_.size(); }
+  std::size_t listening() const { return watch_.listening(); }
+  // Whom else to ask for a container that the agent does not know; before start.
+  void ask_elsewhere(Claims::Unknown unknown) { elsewhere_ = std::move(unknown); }
+  // Something was published: claims that wait for it are asked again.
+  void hurry() { claims_.hurry(); }
+
+ private:
+  struct Sandbox {
+    std::shared_ptr<Guest> guest;
+    bool is_cut = false;  // the name is not the whole id
+    bool has_directory = false;
+    bool told = false;                         // by its runtime
+    std::optional<plugin::Identity> identity;  // of the sandbox, as its runtime told it
+    std::string cgroup;                        // its own on the host; empty: not known
+    Peer monitor;                              // placed, where it is known
+    bool published = false;
+  };
+
+  Sandbox& sandbox_of(const std::string& name, bool is_cut);
+  // With this id, or what a directory has of it; null: none.
+  Sandbox* find(std::string_view id);
+  void told(Sandbox& sandbox, const plugin::Identity& identity);
+  void directory_gone(const std::string& name);
+  void connected(const std::string& name, uid_t owner, Fd peer);
+  void vsock_connected(std::uint32_t cid, Fd peer);
+  void look_for_cgroup(Sandbox& sandbox);
+  void look_for_monitor(Sandbox& sandbox);
+  void publish_monitor(Sandbox& sandbox);
+  void missing(const std::string& id, const std::string& container, bool refused);
+  void kill(Sandbox& sandbox, const std::string& container);
+  void forget_stale();
+
+  plugin::Host host_;
+  Options options_;
+  Bounds bounds_;
+  cri::Loop loop_;
+  uid_t trusted_;
+  Memory memory_;
+  Claims::Unknown elsewhere_;
+  Claims claims_;
+  Absence absence_;
+  Desk desk_;
+  std::map<std::string, Sandbox, std::less<>> sandboxes_;  // by the guest's name
+  std::map<std::uint32_t, CidOwner> cids_;
+  SandboxWatch watch_;
+  VsockListener vsock_;
+};
+
+}  // namespace usher::kata
