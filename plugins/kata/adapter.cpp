@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "kata/install/installer.hpp"
 #include "kata/relay.hpp"
 #include "kata/settings.hpp"
 #include "usher/plugin.hpp"
@@ -28,6 +29,7 @@ class Adapter {
   static void probe(const plugin::Settings& settings) {
     // First, so that a slip of the pen is told on every node.
     const auto options = Options::from(settings);
+    InstallOptions::from(settings);
     if (options.named_places || options.vsock) {
       return;  // who says where guests are means it
     }
@@ -46,7 +48,7 @@ class Adapter {
   Adapter(plugin::Host host, const plugin::Settings& settings) : host_(host) {
     const auto options = Options::from(settings);
     try {
-      relay_.emplace(host, options, Relay::Bounds{});
+      relay_.emplace(host, options, Relay::Bounds{.kernel = Kernel::here()});
     } catch (const plugin::Failure& failure) {
       why_not_ = failure.what();
     }
@@ -66,6 +68,19 @@ class Adapter {
       relay_->stop();
     }
     stopped.ok();
+  }
+
+  static void plan(const plugin::Settings& settings, plugin::Report& report) {
+    plan_kata(InstallOptions::from(settings), report);
+  }
+  static void install(const plugin::Settings& settings, plugin::Report& report) {
+    install_kata(InstallOptions::from(settings), report);
+  }
+  static void verify(const plugin::Settings& settings, plugin::Report& report) {
+    verify_kata(InstallOptions::from(settings), report);
+  }
+  static void uninstall(const plugin::Settings& settings, plugin::Report& report) {
+    uninstall_kata(InstallOptions::from(settings), report);
   }
 
   void guest_container(std::uint32_t kind, const plugin::Identity& identity) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <sstream>
 
 #include "base/escape.hpp"
@@ -51,6 +52,19 @@ std::optional<std::string> below(const Kernel& kernel, const std::string& parent
 }
 
 }  // namespace
+
+Kernel Kernel::here() {
+  Kernel out;
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string device, where, type; mounts >> device >> where >> type;) {
+    if (type == "cgroup2") {
+      out.cgroups = where;
+      break;
+    }
+    std::getline(mounts, device);
+  }
+  return out;
+}
 
 bool names_sandbox(std::string_view path, std::string_view id, bool is_cut) {
   if (id.empty()) {

@@ -23,6 +23,9 @@ std::string some_id_in(std::string_view path);
 struct Kernel {
   std::filesystem::path proc = "/proc";
   std::filesystem::path cgroups = "/sys/fs/cgroup";
+
+  // With cgroup2 where it is mounted.
+  static Kernel here();
 };
 
 // The cgroup2 path of a process. Errors: it is gone (ENOENT, ESRCH), there is no cgroup2.

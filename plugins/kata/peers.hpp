@@ -21,11 +21,11 @@ struct Peer {
 };
 
 struct Expected {
-  std::string sandbox;  // its id, or what its directory has of it
+  std::string sandbox = {};  // its id, or what its directory has of it
   bool is_cut = false;
-  uid_t owner = 0;     // of the directory that the socket lies in
-  uid_t trusted = 0;   // who runs the agent; root is trusted anyway
-  std::string cgroup;  // the sandbox's; empty: not known
+  uid_t owner = 0;          // of the directory that the socket lies in
+  uid_t trusted = 0;        // who runs the agent; root is trusted anyway
+  std::string cgroup = {};  // the sandbox's; empty: not known
   bool check_cgroup = true;
 };
 

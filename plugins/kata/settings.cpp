@@ -88,12 +88,11 @@ Place place(std::string_view pattern) {
 }  // namespace
 
 Options Options::from(const plugin::Settings& settings) {
-  settings.allow_only({"root",          "port",         "sandboxes",       "vsock",
-                       "peer_cgroup",   "run_dir",      "missing_after",   "missing",
-                       "missing_known", "cri.socket",   "cri.deadline_ms", "cri.runtime",
-                       "hook_source",   "agent_source", "ship_dir",        "guest_path",
-                       "hypervisor",    "config",       "shims",           "agent",
-                       "image"});
+  settings.allow_only({"root",          "port",       "sandboxes",       "vsock",
+                       "peer_cgroup",   "run_dir",    "missing_after",   "missing",
+                       "missing_known", "cri.socket", "cri.deadline_ms", "cri.runtime",
+                       "hook_source",   "ship_dir",   "guest_path",      "bind",
+                       "agent",         "hypervisor", "shims",           "image"});
   Options o;
   o.root = absolute(settings, "root", o.root);
   o.port = static_cast<std::uint32_t>(within(settings, "port", o.port, 1, 0x7fffffff));
