@@ -1,9 +1,11 @@
 // kata.so: the relay between the agent and the guests of Kata's virtual machines. docs/kata.md.
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "kata/guest_records.hpp"
 #include "kata/install/installer.hpp"
 #include "kata/relay.hpp"
 #include "kata/settings.hpp"
@@ -49,6 +51,14 @@ class Adapter {
     const auto options = Options::from(settings);
     try {
       relay_.emplace(host, options, Relay::Bounds{.kernel = Kernel::here()});
+      if (!options.cri_socket.empty()) {
+        records_.emplace(host, cri::Loop(host.loop(), host.context()), options,
+                         [this] { relay_->hurry(); });
+        relay_->ask_elsewhere([this](const auto& sandbox, const auto& container) {
+          records_->ask(sandbox, container);
+        });
+        relay_->tell_gone([this](const auto& sandbox) { records_->gone(sandbox); });
+      }
     } catch (const plugin::Failure& failure) {
       why_not_ = failure.what();
     }
@@ -67,7 +77,9 @@ class Adapter {
     if (relay_) {
       relay_->stop();
     }
-    stopped.ok();
+    stopped_ = std::make_unique<plugin::Done>(std::move(stopped));
+    const auto ended = [this] { std::exchange(stopped_, nullptr)->ok(); };
+    records_ ? records_->stop(ended) : ended();
   }
 
   static void plan(const plugin::Settings& settings, plugin::Report& report) {
@@ -101,6 +113,8 @@ class Adapter {
  private:
   plugin::Host host_;
   std::optional<Relay> relay_;  // where the host has what it needs
+  std::optional<GuestRecords> records_;
+  std::unique_ptr<plugin::Done> stopped_;
   std::string why_not_;
 };
 

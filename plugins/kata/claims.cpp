@@ -61,7 +61,7 @@ void Claims::attempt(std::uint64_t number) {
              return mine.end(number, grant,
                              why_not != nullptr ? why_not->what() : "the host refuses it");
            }
-           if (!std::exchange(answered.told, true) && mine.unknown_) {
+           if (mine.unknown_) {
              mine.unknown_(sandbox, container);
            }
            mine.later(number, why_not->what());

@@ -27,7 +27,7 @@ class Claims {
  public:
   // A null grant refuses; `why` is a sentence for the guest.
   using Answer = std::function<void(const plugin::GuestGrant* grant, const std::string& why)>;
-  // Hears of each claim that the agent does not know yet, once: somebody else may know it.
+  // Hears, at each try, of a container that the agent does not know yet: somebody else may.
   using Unknown = std::function<void(const std::string& sandbox, const std::string& container)>;
   // May it run? As plugin::Guests::claim.
   using Ask = std::function<void(const plugin::GuestClaim&, plugin::Guests::Answer)>;
@@ -50,7 +50,6 @@ class Claims {
     Answer answer = {};
     std::string why = "the host's agent did not answer";  // the last reason
     bool asked = false;                                   // the agent has it now
-    bool told = false;                                    // unknown_ was
     std::chrono::milliseconds pause{10};                  // until the next try
     cri::Registration deadline = {};
     cri::Registration again = {};

@@ -1,9 +1,11 @@
 // The relay: guests' connections on one side, the agent on the other.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,9 @@
 #include "usher/plugin.hpp"
 
 namespace usher::kata {
+
+// The agent keeps as many of an adapter.
+inline constexpr std::size_t kMaxSandboxes = 4096;
 
 // [main]
 class Relay {
@@ -48,15 +53,16 @@ class Relay {
   std::size_t listening() const { return watch_.listening(); }
   // Whom else to ask for a container that the agent does not know; before start.
   void ask_elsewhere(Claims::Unknown unknown) { elsewhere_ = std::move(unknown); }
+  // Who hears that a sandbox has ended; before start.
+  void tell_gone(std::function<void(const std::string& sandbox)> gone) { gone_ = std::move(gone); }
   // Something was published: claims that wait for it are asked again.
   void hurry() { claims_.hurry(); }
 
  private:
   struct Sandbox {
     std::shared_ptr<Guest> guest;
-    bool is_cut = false;  // the name is not the whole id
-    bool has_directory = false;
-    bool told = false;                         // by its runtime
+    bool is_cut = false;                       // the name is not the whole id
+    std::set<std::string> directories;         // their names
     std::optional<plugin::Identity> identity;  // of the sandbox, as its runtime told it
     std::string cgroup;                        // its own on the host; empty: not known
     Peer monitor;                              // placed, where it is known
@@ -66,6 +72,13 @@ class Relay {
   Sandbox& sandbox_of(const std::string& name, bool is_cut);
   // With this id, or what a directory has of it; null: none.
   Sandbox* find(std::string_view id);
+  // Whose directory has this name; null: none.
+  Sandbox* find_directory(const std::string& name, bool is_cut);
+  void directory_came(const std::string& name, bool is_cut);
+  void look_at_directories(const std::string& id);
+  void gone(const std::string& name);
+  // A container of this runtime handler has a guest hook.
+  bool is_expected(const std::string& handler) const;
   void told(Sandbox& sandbox, const plugin::Identity& identity);
   void directory_gone(const std::string& name);
   void connected(const std::string& name, uid_t owner, Fd peer);
@@ -84,6 +97,7 @@ class Relay {
   uid_t trusted_;
   Memory memory_;
   Claims::Unknown elsewhere_;
+  std::function<void(const std::string& sandbox)> gone_;
   Claims claims_;
   Absence absence_;
   Desk desk_;

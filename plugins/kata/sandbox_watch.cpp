@@ -179,10 +179,8 @@ void SandboxWatch::scan(const std::string& base) {
 }
 
 void SandboxWatch::look_at(const std::string& name) {
-  for (const auto& [base, of] : bases_) {
-    if (of.sandboxes.contains(name)) {
-      ensure(base, name);
-    }
+  for (const auto& [base, ignored] : bases_) {
+    ensure(base, name);
   }
 }
 

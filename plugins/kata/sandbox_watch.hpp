@@ -46,7 +46,8 @@ class SandboxWatch {
 
   // What is there already is told during the call.
   void start();
-  // Listens again where a socket of this sandbox has vanished.
+  // Listens where this sandbox has a directory that was not heard of yet, and again where its
+  // socket has vanished.
   void look_at(const std::string& name);
   // Every socket that was made is removed. Nothing is told.
   void stop();

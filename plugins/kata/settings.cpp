@@ -77,6 +77,15 @@ std::string absolute(const plugin::Settings& settings, const std::string& key,
   return path;
 }
 
+// One alone may be given as a string: --set KEY=VALUE can say no list.
+std::vector<std::string> list(const plugin::Settings& settings, const std::string& key) {
+  try {
+    return settings.list(key);
+  } catch (const plugin::Failure&) {
+    return {settings.text(key, "")};
+  }
+}
+
 Place place(std::string_view pattern) {
   auto parsed = Place::parse(pattern);
   if (!parsed) {
@@ -88,11 +97,16 @@ Place place(std::string_view pattern) {
 }  // namespace
 
 Options Options::from(const plugin::Settings& settings) {
-  settings.allow_only({"root",          "port",       "sandboxes",       "vsock",
-                       "peer_cgroup",   "run_dir",    "missing_after",   "missing",
-                       "missing_known", "cri.socket", "cri.deadline_ms", "cri.runtime",
-                       "hook_source",   "ship_dir",   "guest_path",      "bind",
-                       "agent",         "hypervisor", "shims",           "image"});
+  settings.allow_only({"root",          "port",
+                       "sandboxes",     "vsock",
+                       "peer_cgroup",   "run_dir",
+                       "missing_after", "missing",
+                       "missing_known", "missing_handlers",
+                       "cri.socket",    "cri.deadline_ms",
+                       "hook_source",   "ship_dir",
+                       "guest_path",    "bind",
+                       "agent",         "hypervisor",
+                       "shims",         "image"});
   Options o;
   o.root = absolute(settings, "root", o.root);
   o.port = static_cast<std::uint32_t>(within(settings, "port", o.port, 1, 0x7fffffff));
@@ -101,7 +115,7 @@ Options Options::from(const plugin::Settings& settings) {
   }
   o.named_places = settings.has("sandboxes");
   if (o.named_places) {
-    for (const auto& pattern : settings.list("sandboxes")) {
+    for (const auto& pattern : list(settings, "sandboxes")) {
       o.places.push_back(place(pattern));
     }
   } else {
@@ -115,10 +129,12 @@ Options Options::from(const plugin::Settings& settings) {
   o.missing_after = duration(settings, "missing_after", o.missing_after);
   o.missing_kill = one_of(settings, "missing", {"report", "kill"}) == "kill";
   o.missing_known = settings.boolean("missing_known", o.missing_known);
+  if (settings.has("missing_handlers")) {
+    o.missing_handlers = list(settings, "missing_handlers");
+  }
   o.cri_socket = absolute(settings, "cri.socket", "");
   o.cri_deadline = std::chrono::milliseconds(
       within(settings, "cri.deadline_ms", o.cri_deadline.count(), 1, kLongestDeadline));
-  o.cri_runtime = settings.text("cri.runtime", o.cri_runtime);
   return o;
 }
 

@@ -24,10 +24,10 @@ struct Options {
   std::string run_dir = "/run/usher";
   std::chrono::milliseconds missing_after{10'000};
   bool missing_kill = false;
-  bool missing_known = false;  // also of containers that ran before
-  std::string cri_socket;      // empty: CRI is not asked
+  bool missing_known = false;                      // also of containers that ran before
+  std::vector<std::string> missing_handlers{"*"};  // globs: whose containers have a hook
+  std::string cri_socket;                          // empty: CRI is not asked
   std::chrono::milliseconds cri_deadline{1000};
-  std::string cri_runtime = "containerd";  // who made the containers that CRI tells of
 
   // Throws plugin::Failure that names the setting. Keys of the installer are left to it.
   static Options from(const plugin::Settings& settings);

@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(whose_virtual_machine_is_gone_before_the_verdict_hurts_nobo
   host.answer_kept("late", 0);
   host.silent = false;
   creates(a, "app");
-  BOOST_TEST(ask(a, claim_of("app")).word() == v1::Verdict::WORD_GO);
+  BOOST_TEST(ask(a, claim_of("app", 'o')).word() == v1::Verdict::WORD_GO);
 }
 
 BOOST_AUTO_TEST_CASE(that_is_malformed_ends_the_connection_and_is_reported) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -37,6 +38,7 @@ class GuestHost {
   // "sandbox/container" that is being created.
   std::set<std::string> creating;
   plugin::GuestPolicies policies{1, {}};
+  std::function<void(const Event&)> on_published;
   bool silent = false;  // claims are kept, and nobody answers them
   std::vector<usher_guest_granted> kept;
 
@@ -105,6 +107,9 @@ class GuestHost {
         {event->kind,
          event->identity != nullptr ? plugin::detail::copy_of(event->identity) : plugin::Identity{},
          event->pid});
+    if (of(self).on_published) {
+      of(self).on_published(of(self).published.back());
+    }
     if (done.call != nullptr) {
       done.call(done.context, done.ticket, USHER_OK, nullptr);
     }

@@ -98,6 +98,10 @@ BOOST_AUTO_TEST_CASE(a_sandboxs_cgroup_is_where_the_kubelets_drivers_put_it) {
     BOOST_TEST(sandbox_cgroup(kernel, uid, a).value_or("none") == place);
     BOOST_TEST(!sandbox_cgroup(kernel, uid, b).has_value());
   }
+  // A uid is no path.
+  fs::remove_all(kernel.cgroups);
+  fs::create_directories(kernel.cgroups / "kubepods/pod..");
+  fs::create_directories(kernel.cgroups / "kubepods/x" / a);
   BOOST_TEST(!sandbox_cgroup(kernel, "../../x", a).has_value());
 }
 

@@ -101,6 +101,21 @@ BOOST_AUTO_TEST_CASE(that_an_agent_before_granted_is_not) {
   BOOST_TEST(host.warned.back().container == "other");
 }
 
+BOOST_AUTO_TEST_CASE(whose_handler_has_no_hook_is_not) {
+  options.missing_handlers = {"kata-*"};
+  start();
+  listen_for(a);
+  creates(a, "app");
+  runs("app");
+  creates(a, "other");
+  auto other = container(a, "other");
+  other.runtime_handler = "kata-qemu";
+  relay->container(USHER_EVENT_CONTAINER_RUNNING, other);
+  until([&] { return host.has_warned("guest-missing"); });
+  BOOST_TEST(host.warned.size() == 1U);
+  BOOST_TEST(host.warned.back().container == "other");
+}
+
 BOOST_AUTO_TEST_CASE(that_is_gone_in_time_is_not) {
   start();
   listen_for(a);

@@ -108,6 +108,32 @@ BOOST_AUTO_TEST_CASE(whose_directory_has_a_part_of_the_id_are_the_sandboxs_that_
   BOOST_TEST(host.claimed.back().sandbox == a);
 }
 
+BOOST_AUTO_TEST_CASE(whose_sandbox_was_told_before_its_directory_are_one_guests) {
+  options.places = {*Place::parse((base / "{sandbox:32}/v.sock").string()),
+                    *Place::parse((scratch.path() / "v/{sandbox}/v.sock").string())};
+  fs::create_directory(scratch.path() / "v");
+  fs::permissions(scratch.path() / "v", fs::perms::owner_all);
+  start();
+  creates(a, "app");
+  const std::string part = a.substr(0, 32);
+  listen_for(part);
+  fs::create_directory(scratch.path() / "v" / a);
+  until([&] { return relay->listening() == 2; });
+  BOOST_TEST(relay->sandboxes() == 1U);
+  put_process(::getpid(), "/kubepods/podx/" + a);
+  Caller caller(socket_of(part));
+  caller.say(claim_of("app"));
+  BOOST_TEST(next(caller).verdict().word() == v1::Verdict::WORD_GO);
+  // Its other way in knows of it.
+  Caller other((scratch.path() / "v" / a / "v.sock_4051").string());
+  other.say(hello_with());
+  ends(other);
+  BOOST_TEST(host.has_warned("guest-late-session"));
+  fs::remove_all(base / part);
+  until([&] { return relay->listening() == 1; });
+  BOOST_TEST(relay->sandboxes() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(of_sandboxes_that_went_while_nobody_watched_leave_nothing) {
   const Memory memory(fs::path(options.run_dir) / "kata");
   BOOST_REQUIRE(memory.keep(a, {.claimed = true}));
