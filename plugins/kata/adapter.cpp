@@ -1,4 +1,6 @@
 // kata.so: the relay between the agent and the guests of Kata's virtual machines. docs/kata.md.
+#include <unistd.h>
+
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -50,7 +52,10 @@ class Adapter {
   Adapter(plugin::Host host, const plugin::Settings& settings) : host_(host) {
     const auto options = Options::from(settings);
     try {
-      relay_.emplace(host, options, Relay::Bounds{.kernel = Kernel::here()});
+      const auto kernel = Kernel::here();
+      relay_.emplace(host, options,
+                     Relay::Bounds{.kernel = kernel,
+                                   .own_cgroup = cgroup_of(kernel, ::getpid()).value_or("")});
       if (!options.cri_socket.empty()) {
         records_.emplace(host, cri::Loop(host.loop(), host.context()), options,
                          [this] { relay_->hurry(); });

@@ -50,7 +50,8 @@ Result<> check_cgroup(const Kernel& kernel, const Expected& expected, Peer& peer
     return refuse(peer, "it is in cgroup " + escape(peer.cgroup) + ", not in the sandbox's " +
                             escape(expected.cgroup));
   }
-  if (const auto other = some_id_in(peer.cgroup); !other.empty()) {
+  if (const auto other = some_id_in(peer.cgroup);
+      !other.empty() && !names_sandbox(expected.agents, other)) {
     return refuse(peer, "its cgroup " + escape(peer.cgroup) + " is that of " + other);
   }
   return {};

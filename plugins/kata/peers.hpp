@@ -26,6 +26,7 @@ struct Expected {
   uid_t owner = 0;          // of the directory that the socket lies in
   uid_t trusted = 0;        // who runs the agent; root is trusted anyway
   std::string cgroup = {};  // the sandbox's; empty: not known
+  std::string agents = {};  // the agent's own cgroup: an id that is in it too says nothing
   bool check_cgroup = true;
 };
 

@@ -116,6 +116,7 @@ void Relay::connected(const std::string& name, uid_t owner, Fd peer) {
                          .owner = owner,
                          .trusted = trusted_,
                          .cgroup = sandbox.cgroup,
+                         .agents = bounds_.own_cgroup,
                          .check_cgroup = options_.check_cgroup});
   if (!admitted) {
     return sandbox.guest->warn("guest-peer", "", admitted.error().message);

@@ -34,6 +34,7 @@ class Relay {
     std::chrono::milliseconds first_frame{1000};
     std::chrono::milliseconds verdict{1800};  // the guest's agent waits with its lock: 2 s
     Kernel kernel = {};
+    std::string own_cgroup = {};
   };
 
   // Throws plugin::Failure where the host offers neither loop nor usher.guests/1.

@@ -221,6 +221,12 @@ BOOST_AUTO_TEST_CASE(in_another_sandboxs_cgroup_is_refused) {
   BOOST_TEST(why({.sandbox = a, .trusted = ::geteuid(), .check_cgroup = false}) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(in_the_agents_own_container_is_not_in_anothers) {
+  process(::getpid(), "/docker/" + b + "/vm", "cloud-hypervisor");
+  BOOST_TEST(why({.sandbox = a, .trusted = ::geteuid()}) == EPERM);
+  BOOST_TEST(why({.sandbox = a, .trusted = ::geteuid(), .agents = "/docker/" + b}) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(outside_is_refused_where_the_sandboxs_cgroup_is_known) {
   process(::getpid(), "/user.slice", "socat");
   BOOST_TEST(why({.sandbox = a, .trusted = ::geteuid()}) == 0);  // not known
