@@ -37,7 +37,7 @@ void check_plain(const std::string& key, const std::string& path) {
 
 InstallOptions InstallOptions::from(const plugin::Settings& settings) {
   InstallOptions o;
-  o.port = Options::from(settings).port;  // and every key is checked
+  o.port = kata::Options::from(settings).port;  // and every key is checked
   o.root = settings.text("root", o.root);
   o.hook_source = settings.text("hook_source", o.hook_source);
   o.ship_dir = settings.text("ship_dir", o.ship_dir);
