@@ -83,6 +83,11 @@ class Host {
   virtual asio::awaitable<Result<identity::Identity>> identify(
       std::string runtime, identity::OciState state, std::string raw_state,
       std::chrono::milliseconds deadline) = 0;
+  // The runtime that policies know a container by which was identified just now, where that is not
+  // the one that its hook named.
+  virtual std::string runtime_of(const identity::Identity& /*who*/, const std::string& named) {
+    return named;
+  }
   virtual std::vector<AdapterInfo> adapters() const = 0;
   // Stops all, waits for their stopped callback or the deadline.
   virtual asio::awaitable<void> stop(std::chrono::milliseconds deadline) = 0;

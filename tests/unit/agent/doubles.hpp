@@ -159,6 +159,8 @@ class FakeHost : public adapter::Host {
   std::map<std::string, identity::Identity> who;
   identity::OciState asked;  // the state of the last question
   std::function<void()> on_question;
+  std::string
+      known_as;  // the runtime that policies know all containers by; empty: as the hook says
 
   Result<> start() override { return {}; }
   asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
@@ -175,6 +177,9 @@ class FakeHost : public adapter::Host {
       co_return fail("the adapter does not know it");
     }
     co_return who[state.id];
+  }
+  std::string runtime_of(const identity::Identity&, const std::string& named) override {
+    return known_as.empty() ? named : known_as;
   }
   std::vector<adapter::AdapterInfo> adapters() const override { return {}; }
   asio::awaitable<void> stop(std::chrono::milliseconds) override { co_return; }
