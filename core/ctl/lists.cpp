@@ -73,10 +73,15 @@ int show_status(api::Client& client, const Terminal& terminal) {
   auto& out = terminal.out;
   out << fmt::format("usherd {} (pid {}) since {}, kernel {}\n", escape(status.version()),
                      status.pid(), local_time(status.started_at()), escape(status.kernel()));
-  out << fmt::format("backend {}, mode {}, unenrolled pods: {}\n", escape(status.backend()),
+  const auto& counted = status.counters();
+  const auto met = counted.find("unenrolled");
+  out << fmt::format("backend {}, mode {}, unenrolled pods: {}{}\n", escape(status.backend()),
                      terminal.paint(status.mode() == "enforce" ? Colour::green : Colour::yellow,
                                     escape(status.mode())),
-                     escape(status.unenrolled()));
+                     escape(status.unenrolled()),
+                     met == counted.end() || met->second == 0
+                         ? ""
+                         : fmt::format(" (met by {} programs)", met->second));
   out << fmt::format("{} workloads ({} adopted), {} policies, {} profiles, arena {}/{} cells\n",
                      status.workloads(), status.adopted(), status.policies(), status.profiles(),
                      status.arena_cells_used(), status.arena_cells());
@@ -125,7 +130,8 @@ int show_workloads(api::Client& client, const Terminal& terminal) {
   Table table({"WORKLOAD", "ID", "RUNTIME", "STATE", "ENFORCED", "AUDITED", "IDENTITY FROM",
                "LABELS FROM"});
   for (const auto& workload : answer->workloads()) {
-    table.add({workload_name(workload), short_id(workload.container_id()),
+    const auto* kind = workload.is_sandbox() ? " (sandbox)" : "";
+    table.add({workload_name(workload) + kind, short_id(workload.container_id()),
                escape(workload.runtime()),
                Cell(escape(workload.state()), colour_of_state(workload.state())),
                joined(workload.enforced()), Cell(joined(workload.audited()), Colour::yellow),

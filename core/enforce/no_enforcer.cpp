@@ -75,6 +75,14 @@ class NoEnforcer final : public Enforcer {
   Result<std::vector<Handle>> holders() override { return std::vector<Handle>(); }
   Result<std::uint32_t> workload_of(int /*pidfd*/) const override { return 0; }
 
+  Result<> set_unenrolled(const Unenrolled& wanted) override {
+    return wanted.answer == USHER_UNENROLLED_ALLOW
+               ? Result<>{}
+               : fail("nothing is enforced here (backend none), so nobody can be denied");
+  }
+  std::uint32_t unenrolled() const override { return USHER_UNENROLLED_ALLOW; }
+  std::uint32_t exempt_slot() const override { return 0; }
+
   int events_fd() const override { return events_.get(); }  // never readable
   Result<> consume(const std::function<void(const usher_kernel_event&)>& /*sink*/) override {
     return {};

@@ -45,6 +45,7 @@ class FakeEnforcer : public enforce::Enforcer {
   std::vector<enforce::Handle> tasks;
   bool enrol_fails = false;  // what a read-back that differs gives
   bool publish_fails = false;
+  std::uint32_t cells = 0;    // in use
   std::uint32_t carried = 0;  // by whatever process is asked about
   std::function<void(const identity::Placement&)> on_enrol;
 
@@ -69,7 +70,7 @@ class FakeEnforcer : public enforce::Enforcer {
   }
   const usher_profile& profile(std::uint32_t index) const override { return profiles.at(index); }
   std::span<const usher_cell> arena() const override { return {}; }
-  std::uint32_t cells_used() const override { return 0; }
+  std::uint32_t cells_used() const override { return cells; }
 
   Result<std::uint32_t> enrol(const identity::Placement& placement, std::uint32_t profile,
                               std::uint32_t flags) override {
@@ -140,6 +141,14 @@ class FakeEnforcer : public enforce::Enforcer {
     return {};
   }
   bool audit() const override { return audit_; }
+  Result<> set_unenrolled(const enforce::Unenrolled& wanted) override {
+    unenrolled_ = wanted;
+    calls.push_back("unenrolled " + std::to_string(wanted.answer));
+    return {};
+  }
+  std::uint32_t unenrolled() const override { return unenrolled_.answer; }
+  std::uint32_t exempt_slot() const override { return 0; }
+  const enforce::Unenrolled& unenrolled_rules() const { return unenrolled_; }
   const std::filesystem::path& cgroup_root() const override { return root_; }
 
   void use(policy::Capabilities capabilities) { capabilities_ = std::move(capabilities); }
@@ -150,6 +159,7 @@ class FakeEnforcer : public enforce::Enforcer {
   std::uint32_t next_slot_ = 1;
   std::uint32_t next_profile_ = 1;
   bool audit_ = false;
+  enforce::Unenrolled unenrolled_;
   std::filesystem::path root_ = "/sys/fs/cgroup";
 };
 
@@ -224,6 +234,7 @@ struct FakeMachine {
                 [this](const identity::Placement& placement) {
                   return shared_mntns.contains(placement.mntns);
                 },
+            .cgroup_path = [](std::uint64_t) { return std::string(); },
             .now = [] { return std::int64_t{1'700'000'000}; },
             .own_cgroup = 1,
             .own_container = "agent-itself"};
@@ -254,7 +265,9 @@ struct World {
   Enrolment enrolment{{registry, profiles, policies, records, enforcer, host, journal, locator,
                        sandboxes, std::chrono::milliseconds(100),
                        [this](std::uint32_t slot) { lifetimes.check(slot); }}};
-  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator,
+  Prepared prepared{
+      {loop, sandboxes, registry, policies, profiles, enforcer, [this] { return clock; }}};
+  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator, prepared,
              [this](std::uint32_t slot) { lifetimes.check(slot); }, [this] { return clock; }}};
 
   // A container that its runtime is about to start.
