@@ -131,7 +131,7 @@ agent_kill
 exec_denied "the rule holds without the agent" exec6
 relay_stop
 need_agent
-check "the next agent takes the container over" grep -q '"message":"adopted 1, dropped 0' "$W/usherd.log"
+check "the next agent takes the container over" grep -q '"message":"adopted 1,' "$W/usherd.log"
 exec_denied "and keeps the policies that came last, without a relay" exec7
 check "which are the last good ones" sh -c \
   "'$BIN/usherctl' --socket '$W/run/admin.sock' policies list | grep no-shells | grep last-good"
@@ -144,7 +144,7 @@ agent_stop
 # A kernel that can do nothing: what is pinned has no bpffs.
 write_guest_config "$W/nowhere" auto
 need_agent
-check "a guest that can enforce nothing says so, and why" heard '^hello none enforces 0 resumed trouble: .*bpffs'
+check "a guest that can enforce nothing says so, and why" heard '^hello none enforces 0 resumed trouble: nothing is enforced here .*nowhere'
 check "and its status says so" sh -c \
   "'$BIN/usherctl' --socket '$W/run/admin.sock' status | grep 'nothing is enforced here'"
 start weak1 shop
