@@ -43,7 +43,9 @@ BOOST_AUTO_TEST_CASE(it_says_why_nothing_is_enforced) {
   BOOST_TEST(!(*none)->set_audit(false).has_value());
   BOOST_TEST((*none)->audit());
   BOOST_TEST((*none)->set_unenrolled({}).has_value());
-  BOOST_TEST(!(*none)->set_unenrolled({.answer = USHER_UNENROLLED_DENY}).has_value());
+  Unenrolled denied;
+  denied.answer = USHER_UNENROLLED_DENY;
+  BOOST_TEST(!(*none)->set_unenrolled(denied).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_policy_is_refused_unless_it_may_be_degraded) {
