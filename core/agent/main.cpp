@@ -97,9 +97,11 @@ int run(usher::agent::Config config) {
 int guest_main(Arguments& arguments, bool configured) {
   std::error_code missing;
   if (!configured) {
-    arguments.config = std::filesystem::exists(kGuestConfig, missing) ? kGuestConfig : "/dev/null";
+    arguments.config = kGuestConfig;
   }
-  auto [config, errors] = usher::agent::load_guest_config(arguments.config);
+  auto [config, errors] = !configured && !std::filesystem::exists(kGuestConfig, missing)
+                              ? usher::agent::parse_guest_config("", kGuestConfig)
+                              : usher::agent::load_guest_config(arguments.config);
   if (!arguments.relay.empty()) {
     if (const auto relay = usher::guest::parse_relay_address(arguments.relay); !relay) {
       errors.push_back("--relay: " + relay.error().message);

@@ -73,6 +73,13 @@ exec_denied() { # exec_denied TEXT MARK
   may_not "$1" "$2"
 }
 
+check "no configuration is needed but the relay's address" \
+  "$BIN/usherd" --guest --relay vsock:4051 --check-config
+if "$BIN/usherd" --guest --relay tcp:1 --check-config >/dev/null 2>&1; then
+  not_ok "an address that is none is refused"
+else
+  ok "an address that is none is refused"
+fi
 host_policy payments
 relay_start
 need_agent
