@@ -127,12 +127,12 @@ Ending gate(const Result<GuestConfig>& config) {
 }
 
 Ending hint(Stage stage, const Result<GuestConfig>& config) {
+  const Deadline deadline(kHint);
+  std::string state;
+  const auto read = read_state_bytes(STDIN_FILENO, deadline, state);
   if (!config) {
     return {0, config.error().message + "; the container is not affected"};
   }
-  const Deadline deadline(std::min(config->deadline, kHint));
-  std::string state;
-  const auto read = read_state_bytes(STDIN_FILENO, deadline, state);
   if (config->agent.empty()) {
     return {};  // the relay learns of a container's life from the host's runtime
   }
