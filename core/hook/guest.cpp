@@ -27,7 +27,7 @@ using Kind = Outcome::Kind;
 // What the guest's agent knows its containers' runtime by.
 constexpr std::string_view kRuntime = "kata";
 // The hook stops asking this long before the watchdog acts, so that it is the one that says why.
-constexpr milliseconds kMargin{100};
+constexpr milliseconds kMargin{200};
 constexpr milliseconds kHint{500};
 
 constexpr std::array<Stage, 3> kGuestStages = {Stage::prestart, Stage::poststart, Stage::poststop};
@@ -117,7 +117,8 @@ Ending gate(const Result<GuestConfig>& config) {
     return killed(*target, &*watchdog, why_not(*config, outcome));
   }
   if (!watchdog->disarm()) {
-    return killed(*target, &*watchdog, "the hook's watchdog ended before the verdict");
+    return killed(*target, &*watchdog,
+                  "the verdict came too late, or the hook's watchdog was ended");
   }
   if (open) {
     return {0, why_not(*config, outcome) + ", and this container starts without policy because " +

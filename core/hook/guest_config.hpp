@@ -23,7 +23,7 @@ struct GuestConfig {
 
 inline constexpr std::string_view kGuestConfigName = "usher-hook.conf";
 inline constexpr std::size_t kMaxGuestConfig = 4096;
-inline constexpr std::chrono::milliseconds kShortestDeadline{200};
+inline constexpr std::chrono::milliseconds kShortestDeadline{400};
 // The guest's runtime holds its lock while a hook runs, and waits for ten seconds at most.
 inline constexpr std::chrono::milliseconds kLongestDeadline{2000};
 

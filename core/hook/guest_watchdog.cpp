@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +22,7 @@ constexpr char kGo = 'G';
 constexpr char kKilled = 'K';  // the hook has done it and says why
 
 // Standard streams to /dev/null, and nothing else open but what it needs.
-void detach(int target, int pipe) {
+void detach(int target, int channel) {
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd <= 2; ++fd) {
     if (null >= 0) {
@@ -30,8 +31,8 @@ void detach(int target, int pipe) {
       ::close(fd);
     }
   }
-  const auto low = static_cast<unsigned>(std::min(target, pipe));
-  const auto high = static_cast<unsigned>(std::max(target, pipe));
+  const auto low = static_cast<unsigned>(std::min(target, channel));
+  const auto high = static_cast<unsigned>(std::max(target, channel));
   if (low > 3) {
     ::close_range(3, low - 1, 0);
   }
@@ -50,22 +51,32 @@ void detach(int target, int pipe) {
 
 enum class End : std::uint8_t { go, killed, hook_gone, late };
 
-End wait_for_end(int pipe, const Deadline& deadline) {
+// What the hook has said until now; `late` where that is nothing.
+End said(int channel) {
+  char byte = 0;
+  ssize_t n = 0;
+  do {
+    n = ::recv(channel, &byte, 1, MSG_DONTWAIT);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) {
+    return End::late;
+  }
+  return n == 0 ? End::hook_gone : byte == kGo ? End::go : End::killed;
+}
+
+End wait_for_end(int channel, const Deadline& deadline) {
   for (;;) {
-    pollfd waiting{pipe, POLLIN, 0};
+    pollfd waiting{channel, POLLIN, 0};
     const int ready = ::poll(&waiting, 1, deadline.remaining_ms());
-    if (ready < 0 && errno == EINTR) {
-      continue;
+    if (ready > 0) {
+      return said(channel);
     }
-    if (ready <= 0) {
-      return End::late;
+    if (ready == 0 || errno != EINTR) {
+      // From here on the hook cannot say GO any more; a GO that came just before still counts.
+      ::shutdown(channel, SHUT_RD);
+      const End last = said(channel);
+      return last == End::go ? End::go : End::late;
     }
-    char byte = 0;
-    const ssize_t n = ::read(pipe, &byte, 1);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    return n != 1 ? End::hook_gone : byte == kGo ? End::go : End::killed;
   }
 }
 
@@ -77,9 +88,9 @@ void tell_kernel_log(std::string_view line) {
   }
 }
 
-[[noreturn]] void watch(const Target& target, Fd pipe, const Deadline& deadline) {
-  detach(target.fd(), pipe.get());
-  const End end = wait_for_end(pipe.get(), deadline);
+[[noreturn]] void watch(const Target& target, const Fd& channel, const Deadline& deadline) {
+  detach(target.fd(), channel.get());
+  const End end = wait_for_end(channel.get(), deadline);
   if (end == End::go) {
     ::_exit(0);
   }
@@ -96,20 +107,20 @@ void tell_kernel_log(std::string_view line) {
 
 Result<Watchdog> Watchdog::start(const Target& target, const Deadline& deadline) {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail_system("cannot make the watchdog's pipe");
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return fail_system("cannot make the watchdog's socket");
   }
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+  Fd theirs(ends[0]);
+  Fd ours(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) {
     return fail_system("cannot fork the watchdog");
   }
   if (child == 0) {
-    writer.reset();  // else it would never see the end
-    watch(target, std::move(reader), deadline);
+    ours.reset();  // else it would never see the end
+    watch(target, theirs, deadline);
   }
-  return Watchdog(std::move(writer));
+  return Watchdog(std::move(ours));
 }
 
 bool Watchdog::disarm() {
@@ -121,10 +132,9 @@ void Watchdog::container_killed() {
 }
 
 bool Watchdog::say(char byte) {
-  std::signal(SIGPIPE, SIG_IGN);
   ssize_t n = 0;
   do {
-    n = ::write(pipe_.get(), &byte, 1);
+    n = ::send(channel_.get(), &byte, 1, MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
   return n == 1;
 }

@@ -1,8 +1,8 @@
 // Keeps a guest hook fail closed when the hook itself ends before its verdict.
 //
-// A child of its own session that holds the container's process and the read end of a pipe. One
-// byte sends it home. The end of the pipe without that byte (the hook was killed, or crashed) and
-// the deadline make it kill the container; then it ends too. It keeps none of the hook's standard
+// A child of its own session that holds the container's process and one end of a stream. One byte
+// sends it home. The end of the stream without that byte (the hook was killed, or crashed) and the
+// deadline make it kill the container; then it ends too. It keeps none of the hook's standard
 // streams open: the guest's runtime waits for the end of those.
 //
 // When the watchdog itself is killed, the hook notices at its verdict and kills the container. Only
@@ -21,16 +21,16 @@ class Watchdog {
  public:
   static Result<Watchdog> start(const Target& target, const Deadline& deadline);
 
-  // False: it is gone, and has perhaps killed the container.
+  // False: it is gone, or kills the container now: this GO came too late.
   bool disarm();
   // The hook did it itself: no need to say it again.
   void container_killed();
 
  private:
   bool say(char byte);
-  explicit Watchdog(Fd pipe) : pipe_(std::move(pipe)) {}
+  explicit Watchdog(Fd channel) : channel_(std::move(channel)) {}
 
-  Fd pipe_;
+  Fd channel_;
 };
 
 }  // namespace usher::hook

@@ -31,7 +31,7 @@ spec denied container payments /bin/touch /marks/denied
 spec allowed container open /bin/touch /marks/allowed
 for name in pause allowed; do echo go >"$W/words/$(cat "$W/specs/$name.id")"; done
 
-"$BIN/tests/kata_relay_double" "$W/vsock_4050" "$W/words" >"$W/relay.log" 2>&1 &
+"$BIN/tests/kata_relay_double" "$W/vsock_4051" "$W/words" >"$W/relay.log" 2>&1 &
 pids+=($!)
 "$ROOT/tests/vm/run" --vsock "$W/vsock" --timeout 200 --extra "$W/specs:/run/specs" --env SPECS=/run/specs \
-  6.12 /usher/tests/vm/kata/guest.sh "relay = vsock:4050"
+  6.12 /usher/tests/vm/kata/guest.sh "relay = vsock:4051"

@@ -56,9 +56,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_its_line) {
   BOOST_TEST(error_of("relay = unix:/" + std::string(106, 'x')) == "");
   BOOST_TEST(error_of("agent = hook.sock").starts_with("line 1: agent must be"));
   BOOST_TEST(error_of(std::string("agent = /a\0b", 12)).starts_with("line 1: agent must be"));
-  for (const std::string value : {"", "0ms", "199ms", "2001ms", "1500", "1.5s", "-1ms", "ms"}) {
+  for (const std::string value : {"", "0ms", "399ms", "2001ms", "1500", "1.5s", "-1ms", "ms"}) {
     BOOST_TEST(
-        error_of(relay + "deadline = " + value) == "line 2: deadline must be from 200ms to 2000ms",
+        error_of(relay + "deadline = " + value) == "line 2: deadline must be from 400ms to 2000ms",
         value);
   }
   BOOST_TEST(error_of(relay + "fail = Open") == "line 2: fail must be closed or open");

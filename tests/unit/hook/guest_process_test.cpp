@@ -179,13 +179,13 @@ BOOST_AUTO_TEST_CASE(a_relay_that_only_hangs_up_kills_also_where_fail_is_open) {
 }
 
 BOOST_AUTO_TEST_CASE(nobody_listening_kills_or_lets_run_as_configured) {
-  GuestWorld closed("deadline = 300ms\n");
+  GuestWorld closed("deadline = 400ms\n");
   const auto refused = closed.run();
   BOOST_TEST(refused.status == 1);
-  BOOST_TEST(says(refused, "could not be reached within 300 ms"));
+  BOOST_TEST(says(refused, "could not be reached within 400 ms"));
   BOOST_TEST(closed.container_was_killed());
 
-  GuestWorld open("deadline = 300ms\nfail = open\n");
+  GuestWorld open("deadline = 400ms\nfail = open\n");
   const auto let_go = open.run();
   BOOST_TEST(let_go.status == 0);
   BOOST_TEST(says(let_go, "starts without policy"));
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(a_hook_that_stands_still_is_overtaken_by_its_watchdog) {
         ::kill(peer_pid(peer), SIGSTOP);
         until_closed(peer);
       },
-      "deadline = 300ms\n");
+      "deadline = 400ms\n");
   BOOST_TEST(start.world.container_was_killed());
 }
 
@@ -237,7 +237,7 @@ BOOST_AUTO_TEST_CASE(a_go_without_a_watchdog_is_none) {
     until_closed(peer);
   });
   BOOST_TEST(start.hook.status == 1);
-  BOOST_TEST(says(start.hook, "watchdog ended"));
+  BOOST_TEST(says(start.hook, "watchdog was ended"));
   BOOST_TEST(start.world.container_was_killed());
 }
 
@@ -281,7 +281,7 @@ BOOST_AUTO_TEST_CASE(a_broken_state_kills_what_it_names) {
 }
 
 BOOST_AUTO_TEST_CASE(neither_process_1_nor_the_hooks_parent_is_killed) {
-  GuestWorld world("deadline = 300ms\n");
+  GuestWorld world("deadline = 400ms\n");
   for (const auto& pid : {std::string("1"), std::to_string(::getpid()), std::string("-1"),
                           std::string("\"2\""), std::string("2147483647")}) {
     const auto hook = world.run("prestart", world.state_of(pid));
