@@ -1,7 +1,7 @@
 /* Says GO to every claim on a unix socket, at as little cost as can be: what the guest hook's life
  * takes is measured beside it, on the same processor.
  *
- *   guest_relay SOCKET
+ *   guest_hook_relay SOCKET
  */
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static void answer(int peer) {
 int main(int argc, char** argv) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (argc != 2 || strlen(argv[1]) >= sizeof(address.sun_path)) {
-    fputs("usage: guest_relay SOCKET\n", stderr);
+    fputs("usage: guest_hook_relay SOCKET\n", stderr);
     return 2;
   }
   strcpy(address.sun_path, argv[1]);
@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
   if (bind(listener, (struct sockaddr*)&address, sizeof(address)) != 0 ||
       listen(listener, 16) != 0) {
-    perror("guest_relay");
+    perror("guest_hook_relay");
     return 1;
   }
   for (;;) {

@@ -1,7 +1,7 @@
 // Start to exit of the guest hook, from the runtime's fork to the end of its streams, against a
 // static process that only drains its input, turn by turn in the same run.
 //
-//   guest_bench HOOK NOOP RELAY
+//   guest_hook_bench HOOK NOOP RELAY
 //
 // In a guest that counts instructions a nanosecond is one, and the ratio is one of instructions;
 // the relay's own, a few system calls, are in it.
@@ -106,7 +106,7 @@ int measure(const std::string& hook, const std::string& noop, pid_t container) {
     const auto nothing = run_once(noop, state);
     const auto something = run_once(hook, state);
     if (!nothing || !something) {
-      std::fprintf(stderr, "guest_bench: run %d of %s did not exit with 0 and silently\n", i,
+      std::fprintf(stderr, "guest_hook_bench: run %d of %s did not exit with 0 and silently\n", i,
                    (nothing ? hook : noop).c_str());
       return 1;
     }
@@ -127,7 +127,7 @@ int measure(const std::string& hook, const std::string& noop, pid_t container) {
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::fputs("usage: guest_bench HOOK NOOP RELAY\n", stderr);
+    std::fputs("usage: guest_hook_bench HOOK NOOP RELAY\n", stderr);
     return 2;
   }
   std::string name = "/tmp/usher-guest-bench-XXXXXX";
@@ -140,7 +140,7 @@ int main(int argc, char** argv) {
   std::array<char*, 3> relay_argv = {argv[3], const_cast<char*>(socket.c_str()), nullptr};
   pid_t relay = 0;
   if (::posix_spawn(&relay, argv[3], nullptr, nullptr, relay_argv.data(), environ) != 0) {
-    std::fprintf(stderr, "guest_bench: cannot start %s\n", argv[3]);
+    std::fprintf(stderr, "guest_hook_bench: cannot start %s\n", argv[3]);
     return 1;
   }
   const pid_t container = ::fork();
