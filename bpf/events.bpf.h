@@ -83,6 +83,7 @@ static __always_inline void fill_event(struct usher_kernel_event* e, u32 type, u
   e->tid = ids;
   e->ppid = BPF_CORE_READ(task, real_parent, tgid);
   e->uid = bpf_get_current_uid_gid();
+  e->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
   bpf_get_current_comm(e->comm, sizeof(e->comm));
   struct usher_workload* w = workload_of(workload);
   if (!w) return;

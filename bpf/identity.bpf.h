@@ -20,6 +20,15 @@ static __always_inline bool is_host_root(u64 dentry) {
   return host;
 }
 
+/* The cgroup's ancestor at a level from 1 on; at its own level itself. */
+static __always_inline struct cgroup* ancestor_at(struct cgroup* own, u32 level) {
+  struct cgroup* at = 0;
+  bpf_probe_read_kernel(
+      &at, sizeof(at),
+      (void*)own + bpf_core_field_offset(struct cgroup, ancestors) + level * sizeof(at));
+  return at;
+}
+
 /* The workload that the task's cgroup, or the ancestor nearest the root, is enrolled for; 0: none.
  * From the top: a cgroup that the workload makes inside its own says nothing. */
 static __always_inline u32 cgroup_workload(struct task_struct* task) {
@@ -27,10 +36,7 @@ static __always_inline u32 cgroup_workload(struct task_struct* task) {
   u32 level = BPF_CORE_READ(own, level);
   for (u32 i = 1; i < USHER_CGROUP_DEPTH; i++) {
     if (i > level) break;
-    struct cgroup* at = 0;
-    bpf_probe_read_kernel(
-        &at, sizeof(at),
-        (void*)own + bpf_core_field_offset(struct cgroup, ancestors) + i * sizeof(at));
+    struct cgroup* at = ancestor_at(own, i);
     u64 id = BPF_CORE_READ(at, kn, id);
     u32* found = bpf_map_lookup_elem(&enrolled_cgroups, &id);
     if (found) return *found;

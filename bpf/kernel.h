@@ -149,6 +149,7 @@ struct nsproxy {
 
 struct kernfs_node {
   u64 id;
+  const char* name;
 };
 
 struct cgroup_root {

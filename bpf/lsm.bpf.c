@@ -6,6 +6,7 @@
 #include "lsm_attr.bpf.h"
 #include "lsm_self.bpf.h"
 #include "lsm_socket.bpf.h"
+#include "unenrolled.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -26,7 +27,7 @@ int BPF_PROG(usher_bprm_check_security, struct linux_binprm* bprm) {
   if (!t) {
     u32 index = 0;
     int armed = arm(task, &index);
-    if (armed == ARM_NOBODY) return 0;
+    if (armed == ARM_NOBODY) return answer(refuse_unenrolled(task, bprm->file));
     if (armed == ARM_DISAGREE) {
       u64 d = DECISION(USHER_DENIED, USHER_RULE_DISAGREE);
       return answer(usher_settle_peer(0, index, d, USHER_EXEC, 0) >= USHER_DENIED);

@@ -20,6 +20,14 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, u32);
+  __type(value, struct usher_unenrolled);
+} unenrolled SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, USHER_MAX_WORKLOADS);
   __uint(map_flags, BPF_F_MMAPABLE);
   __type(key, u32);
@@ -122,6 +130,11 @@ struct {
 static __always_inline const struct usher_config* node_config(void) {
   u32 zero = 0;
   return bpf_map_lookup_elem(&config, &zero);
+}
+
+static __always_inline const struct usher_unenrolled* unenrolled_rules(void) {
+  u32 zero = 0;
+  return bpf_map_lookup_elem(&unenrolled, &zero);
 }
 
 static __always_inline struct usher_workload* workload_of(u32 index) {

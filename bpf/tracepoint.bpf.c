@@ -5,6 +5,7 @@
  * know who asks by the table of thread ids and nothing of the program (`from` is not for them).
  */
 #include "check.bpf.h"
+#include "unenrolled.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -79,7 +80,16 @@ int BPF_PROG(usher_cgroup_rmdir, struct cgroup* cgroup, const char* path) {
 
 /* ---- exec ------------------------------------------------------------------------------------ */
 
-/* The new program's arguments, which lie behind each other in its memory by now. */
+static __always_inline int exec_unenrolled(struct task_struct* task, struct file* file) {
+  if (refuse_unenrolled(task, file)) {
+    bpf_send_signal(SIGKILL);
+    return 0;
+  }
+  struct usher_task* t = identity_of(task);
+  if (t) remember_tid(task->pid, t->workload);
+  return 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(usher_process_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
   struct usher_task* t = remembered_identity(task);
@@ -88,7 +98,7 @@ int BPF_PROG(usher_process_exec, struct task_struct* task, int old_pid, struct l
   if (!t) {
     u32 index = 0;
     int armed = arm(task, &index);
-    if (armed == ARM_NOBODY) return 0;
+    if (armed == ARM_NOBODY) return exec_unenrolled(task, bprm->file);
     if (armed == ARM_DISAGREE) {
       u64 d = DECISION(USHER_KILLED, USHER_RULE_DISAGREE);
       if (usher_settle_peer(0, index, d, USHER_EXEC, 0) == USHER_KILLED) bpf_send_signal(SIGKILL);

@@ -50,6 +50,8 @@ enum {
   USHER_HOST_ROOTS = 8,
   USHER_PATH_MAX = 1024, /* of an event; longer paths are cut in the middle: flag */
   USHER_ARGS_MAX = 512,
+  USHER_EXEMPT_PROGRAMS = 8,
+  USHER_POD_ROOTS = 8,
 };
 
 /* ---- identity ------------------------------------------------------------------------------ */
@@ -76,6 +78,7 @@ struct usher_task {
 #define USHER_WORKLOAD_LIVE (1u << 0)
 #define USHER_WORKLOAD_RELEASED (1u << 1)  /* an operator let it go: nothing is judged */
 #define USHER_WORKLOAD_HOST_ROOT (1u << 2) /* lives in the host's root: named from there */
+#define USHER_WORKLOAD_BUILT_IN (1u << 3)  /* no container: that of exempt programs */
 
 struct usher_workload {
   __u32 profile; /* index into profiles; 0 = no rules. One atomic store switches it */
@@ -238,12 +241,24 @@ struct usher_config {
   __u64 host_root[USHER_HOST_ROOTS]; /* root dentries of the host, 0 = free */
   __u32 flags;
   __u32 unenrolled;
-  __u64 kubepods_cgroup; /* for `unenrolled`; 0 = none */
-  __u32 event_burst;     /* events of one (workload, rule) let through in a window */
+  __u64 reserved0;
+  __u32 event_burst; /* events of one (workload, rule) let through in a window */
   __u32 event_window_ms;
   __u64 merged_hash[6]; /* usher_hash of bin, sbin, lib, lib32, lib64, libx32 */
   __u64 usr_hash;
   __u64 reserved[8];
+};
+
+/* What usher_config.unenrolled is about: execs in a root that is none of the host's, in a cgroup at
+ * or below one of these names, by tasks that nobody enrolled. Kept by names and not by ids, so that
+ * it holds for cgroups that are made while no agent runs. */
+struct usher_unenrolled {
+  __u64 program[USHER_EXEMPT_PROGRAMS]; /* usher_task.program of each; 0 = free */
+  __u64 root[USHER_POD_ROOTS];          /* usher_hash of a cgroup's own name; 0 = free */
+  __u64 agent_cgroup;                   /* the agent's own pod: left alone; 0 = it is in none */
+  __u32 workload;                       /* whom an exempt program is given to; 0: none is exempt */
+  __u32 reserved0;
+  __u64 reserved[6];
 };
 
 /* Counters, one map of u64 per CPU. */
@@ -253,7 +268,9 @@ enum {
   USHER_COUNT_STORAGE_FAILED = 2,  /* forks refused (lsm): no storage for the identity */
   USHER_COUNT_UNKNOWN = 3,         /* files that could not be named */
   USHER_COUNT_ARMED = 4,
-  USHER_COUNT_DISAGREED = 5, /* execs refused: cgroup and mount namespace disagree */
+  USHER_COUNT_DISAGREED = 5,  /* execs refused: cgroup and mount namespace disagree */
+  USHER_COUNT_UNENROLLED = 6, /* execs in pods that nobody enrolled, audited or denied */
+  USHER_COUNT_EXEMPT = 7,     /* exempt programs that began in such pods */
   USHER_COUNTERS = 8,
 };
 
@@ -285,6 +302,8 @@ enum {
   USHER_RULE_SOCKET_TYPE = 2, /* fallback where no connect/bind rule can be named */
   USHER_RULE_OUR_MAPS = 3,    /* a workload reached for the maps of its own enforcement */
   USHER_RULE_TRACE = 4,       /* a workload reached for the memory of a task that no rule holds */
+  USHER_RULE_UNENROLLED = 5,  /* workload 0: a pod that nobody enrolled. The names of its cgroups,
+                                 from the one that holds all pods on, are told as arguments */
   USHER_RULE_FIRST = 16,
 };
 
@@ -313,7 +332,7 @@ struct usher_kernel_event {
   __u16 args_len;
   __u16 reserved0;
   __u64 suppressed; /* events of this (workload, rule) held back since the last one that was sent */
-  __u64 cgroup;     /* CGROUP_GONE: its id */
+  __u64 cgroup;     /* CGROUP_GONE: its id; VERDICT: of the task */
   __u8 address[16]; /* network order; IPv4 in the first four */
   char comm[16];
   char data[USHER_PATH_MAX + USHER_ARGS_MAX];
@@ -378,6 +397,7 @@ struct usher_query {
 USHER_STATIC_ASSERT(sizeof(struct usher_task) == 32 + 8 * USHER_PROGRAM_DEPTH + 48, "frozen");
 USHER_STATIC_ASSERT(sizeof(struct usher_workload) == 128, "layout");
 USHER_STATIC_ASSERT(sizeof(struct usher_mounts) == 2192, "layout");
+USHER_STATIC_ASSERT(sizeof(struct usher_unenrolled) == 192, "layout");
 USHER_STATIC_ASSERT(sizeof(union usher_cell) == 64, "layout");
 USHER_STATIC_ASSERT(sizeof(struct usher_kind) == 24 + 8 * USHER_MAX_GROUPS + 48, "layout");
 

@@ -34,7 +34,7 @@ Agent::~Agent() = default;
 // over before anybody new is let in.
 Result<> Agent::open() {
   for (const auto step : {&Agent::open_state, &Agent::open_policies, &Agent::open_adapters,
-                          &Agent::take_over, &Agent::open_service}) {
+                          &Agent::take_over, &Agent::answer_unenrolled, &Agent::open_service}) {
     if (auto done = (this->*step)(); !done) {
       return done;
     }
@@ -118,7 +118,14 @@ Result<> Agent::open_adapters() {
   adapters_ = adapter::Host::create(
       loop_, host_options(config_),
       // Events come while the loop runs, which is after open().
-      [this](adapter::AdapterEvent event) { feed_->take(std::move(event)); },
+      [this](adapter::AdapterEvent event) {
+        const bool synced = event.kind == adapter::AdapterEvent::Kind::synced;
+        const std::string name = event.adapter;
+        feed_->take(std::move(event));
+        if (synced) {
+          unenrolled_->synced(name);
+        }
+      },
       [this](int level, std::string_view name, std::string_view message) {
         // USHER_LOG_DEBUG … USHER_LOG_ERROR of the C ABI count from 1.
         journal_.adapter_said(static_cast<LogLevel>(std::clamp(level - 1, 0, 3)), name, message);
@@ -157,17 +164,36 @@ Result<> Agent::take_over() {
   return {};
 }
 
+Result<> Agent::answer_unenrolled() {
+  unenrolled_.emplace(loop_, *enforcer_, journal_,
+                      UnenrolledPods::Wanted{.answer = unenrolled_answer(config_.unenrolled),
+                                             .pause_programs = config_.pause_programs,
+                                             .pod_cgroups = config_.pod_cgroups,
+                                             .agent_cgroup = locator_.own_pod_cgroup});
+  std::vector<std::string> running;
+  for (const auto& info : adapters_->adapters()) {
+    if (info.state == adapter::AdapterInfo::State::running) {
+      running.push_back(info.name);
+    }
+  }
+  return unenrolled_->start(*profiles_, running);
+}
+
 Result<> Agent::open_service() {
   enrolment_.emplace(Enrolment::Parts{registry_, *profiles_, policies_, *records_, *enforcer_,
                                       *adapters_, journal_, locator_, sandboxes_,
                                       config_.hook_deadline * 8 / 10,
                                       [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+  prepared_.emplace(
+      Prepared::Parts{loop_, sandboxes_, registry_, policies_, *profiles_, *enforcer_});
+  profiles_->when_full([this] { return prepared_->make_room(); });
   feed_.emplace(Feed::Parts{loop_, sandboxes_, *enrolment_, registry_, *enforcer_, journal_,
-                            locator_, [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+                            locator_, *prepared_,
+                            [this](std::uint32_t slot) { lifetimes_->check(slot); }});
   service_.emplace(Service::Parts{
       *enrolment_, registry_, *profiles_, *rules_, *store_, *records_, *enforcer_, *adapters_, hub_,
       journal_, [this] { reload("asked for"); }, [this] { return warnings(); }, locator_.now(),
-      adopted_.adopted, config_.unenrolled, config_.tetragon_runtime});
+      adopted_.adopted, config_.tetragon_runtime, [this] { return feed_->found_running(); }});
   api::ServerOptions options;
   options.hook_socket = config_.hook_socket;
   options.admin_socket = config_.admin_socket;

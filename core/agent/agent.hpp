@@ -18,6 +18,7 @@
 #include "agent/policy_store.hpp"
 #include "agent/service.hpp"
 #include "agent/service_manager.hpp"
+#include "agent/unenrolled.hpp"
 #include "api/server.hpp"
 #include "base/fd.hpp"
 
@@ -38,6 +39,7 @@ class Agent {
   Result<> open_policies();
   Result<> open_adapters();
   Result<> take_over();
+  Result<> answer_unenrolled();
   Result<> open_service();
   void watch();
   void pump_events();
@@ -66,6 +68,8 @@ class Agent {
   Registry registry_;
   Resolution policies_;
   std::optional<PolicyStore> store_;
+  std::optional<Prepared> prepared_;
+  std::optional<UnenrolledPods> unenrolled_;
   std::optional<ProfileCache> profiles_;
   std::optional<Lifetimes> lifetimes_;
   std::unique_ptr<adapter::Host> adapters_;

@@ -34,6 +34,7 @@ void Agent::watch() {
   every(suppressed_timer_, kSuppressedPeriod, [this] { report_suppressed(); });
   every(sweep_timer_, kSweepPeriod, [this] {
     lifetimes_->sweep();
+    prepared_->sweep();
     collect_failed_open();
   });
   on_signal();
@@ -66,7 +67,11 @@ void Agent::pump_events() {
 
 void Agent::on_kernel_event(const usher_kernel_event& record) {
   if (record.type == USHER_EVENT_VERDICT) {
-    journal_.publish(decode_verdict(record, registry_, *rules_, boot_offset_));
+    auto event = decode_verdict(record, registry_, *rules_, boot_offset_);
+    if (record.rule == USHER_RULE_UNENROLLED || record.workload == enforcer_->exempt_slot()) {
+      name_by_cgroup(record, locator_.cgroup_path(record.cgroup), event);
+    }
+    journal_.publish(std::move(event));
   } else if (record.type == USHER_EVENT_CGROUP_GONE) {
     lifetimes_->cgroup_gone(record.cgroup);
   } else if (record.type == USHER_EVENT_ARMED) {
@@ -110,6 +115,10 @@ void Agent::reload(std::string_view why) {
     policies_.use(store_->set());
   }
   const auto done = reapply(registry_, policies_, *profiles_, *enforcer_, journal_);
+  if (prepared_) {
+    prepared_->renew();
+    feed_->policies_changed();
+  }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begin);
   for (const auto& error : store_->errors()) {
@@ -149,6 +158,9 @@ std::vector<std::string> Agent::warnings() const {
                     failed_open_));
   }
   for (auto& warning : feed_->warnings()) {
+    out.push_back(std::move(warning));
+  }
+  for (auto& warning : unenrolled_->warnings()) {
     out.push_back(std::move(warning));
   }
   const auto adapters = adapters_->adapters();

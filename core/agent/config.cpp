@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <charconv>
+#include <climits>
 
 #include "agent/toml_reader.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "usher_bpf.h"
 
 namespace usher::agent {
 
@@ -55,6 +58,21 @@ void finish_socket(TomlTable& table, std::string_view key, const std::filesystem
   }
 }
 
+// At most `most` texts, each as `fits` wants it; `what` says how.
+void read_list(TomlTable& table, std::string_view key, std::size_t most, std::string_view what,
+               bool (*fits)(const std::string&), std::vector<std::string>& out) {
+  const auto* node = table.node(key);
+  if (node == nullptr) {
+    return;
+  }
+  auto words = words_of(*node);
+  if (!words || words->size() > most || !std::ranges::all_of(*words, fits)) {
+    table.error(key, fmt::format("expected an array of at most {} {}", most, what));
+    return;
+  }
+  out = std::move(*words);
+}
+
 void read_agent(TomlTable table, Config& config) {
   assign(config.run_dir, table.absolute_path("run_dir"));
   assign(config.state_dir, table.absolute_path("state_dir"));
@@ -67,16 +85,20 @@ void read_agent(TomlTable table, Config& config) {
 
 void read_enforcement(TomlTable table, Config& config) {
   assign(config.backend, table.one_of("backend", {"auto", "lsm", "tracepoint"}));
-  if (const auto word = table.one_of("unenrolled", {"allow", "audit", "deny"})) {
-    if (*word != "allow") {
-      table.error("unenrolled",
-                  fmt::format("\"{}\" is not available yet: set \"allow\" or leave it out, and "
-                              "have every runtime start its containers through a hook that fails "
-                              "closed (usherctl runtime install, then verify)",
-                              *word));
-    }
-    config.unenrolled = *word;
-  }
+  assign(config.unenrolled, table.one_of("unenrolled", {"allow", "audit", "deny"}));
+  read_list(
+      table, "pause_programs", USHER_EXEMPT_PROGRAMS, "absolute paths without . and ..",
+      [](const std::string& path) {
+        return path.starts_with('/') && path != "/" &&
+               std::filesystem::path(path).lexically_normal() == path && !path.ends_with('/');
+      },
+      config.pause_programs);
+  read_list(
+      table, "pod_cgroups", USHER_POD_ROOTS, "names of cgroups, without a slash",
+      [](const std::string& name) {
+        return !name.empty() && name.size() < NAME_MAX && name.find('/') == name.npos;
+      },
+      config.pod_cgroups);
   assign(config.pins, table.absolute_path("pins"));
   assign(config.event_burst, table.integer("event_burst", 1, 1'000'000));
   read_duration(table, "event_window", std::chrono::milliseconds(1), std::chrono::hours(1),

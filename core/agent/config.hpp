@@ -23,8 +23,10 @@ struct Config {
   std::filesystem::path hook_socket;   // not given: run_dir/hook.sock
   std::filesystem::path admin_socket;  // not given: run_dir/admin.sock
 
-  std::string backend = "auto";  // auto, lsm, tracepoint
-  std::string unenrolled = "allow";
+  std::string backend = "auto";      // auto, lsm, tracepoint
+  std::string unenrolled = "allow";  // allow, audit, deny
+  std::vector<std::string> pause_programs = {"/pause", "/usr/bin/pod"};
+  std::vector<std::string> pod_cgroups = {"kubepods", "kubepods.slice", "kubelet-kubepods.slice"};
   std::filesystem::path pins = "/sys/fs/bpf/usher";
   std::uint32_t event_burst = 10;
   std::chrono::milliseconds event_window{1000};

@@ -69,6 +69,9 @@ class Enrolment {
   // are not tagged yet.
   Result<Admitted> admit(ReportedContainer container);
 
+  // Does any policy apply to it, by what is known of it and by its sandbox's record?
+  Result<bool> selected(identity::Identity who, const std::string& runtime) const;
+
   // A runtime's records are complete: what workloads lack of their pod's is filled in from them.
   void learn_from_records(const std::string& runtime);
 

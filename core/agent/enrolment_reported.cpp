@@ -120,6 +120,17 @@ Result<> Enrolment::confirm(Entry& entry, const identity::Identity& who, const s
                    anonymous ? "a workload without a record is known again" : "");
 }
 
+Result<bool> Enrolment::selected(identity::Identity who, const std::string& runtime) const {
+  if (auto joined = p_.sandboxes.join(runtime, who); !joined) {
+    return std::unexpected(joined.error());
+  }
+  const auto rules = p_.policies.resolve(who, runtime);
+  if (!rules) {
+    return fail_in("cannot tell which policies apply", rules.error());
+  }
+  return !rules->policies.empty();
+}
+
 void Enrolment::learn_from_records(const std::string& runtime) {
   for (const auto slot : p_.registry.slots()) {
     auto& entry = *p_.registry.by_slot(slot);

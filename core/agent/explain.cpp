@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "agent/kernel_events.hpp"
+#include "agent/unenrolled.hpp"
 #include "base/escape.hpp"
 #include "policy/address.hpp"
 #include "policy/explain.hpp"
@@ -73,6 +74,30 @@ void add_notes(const Entry& entry, const enforce::Enforcer& enforcer, v1::Explai
   }
 }
 
+// For a container in a pod that nobody enrolled.
+v1::ExplainResponse explain_unenrolled(policy::Operation on, const enforce::Enforcer& enforcer) {
+  const auto answer = enforcer.unenrolled();
+  const bool judged = on == policy::Operation::exec && answer != USHER_UNENROLLED_ALLOW;
+  const bool denied = answer == USHER_UNENROLLED_DENY && !enforcer.audit();
+  v1::ExplainResponse out;
+  out.set_verdict(std::string(verdict_word(!judged  ? USHER_ALLOWED
+                                           : denied ? USHER_DENIED
+                                                    : USHER_WOULD_DENY)));
+  out.add_notes(
+      fmt::format("unenrolled = \"{}\" is in force; of pods that nobody enrolled only "
+                  "exec is judged: no program of theirs begins under \"deny\"",
+                  unenrolled_word(answer)));
+  if (answer != USHER_UNENROLLED_ALLOW) {
+    out.add_notes(
+        "the programs that pause_programs names begin, and may neither exec nor write, connect or "
+        "bind then");
+  }
+  if (enforcer.audit()) {
+    out.add_notes("the node is in audit mode: nothing is denied, what would be is reported");
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<policy::Query> parse_query(const v1::ExplainRequest& request) {
@@ -107,13 +132,16 @@ Result<policy::Query> parse_query(const v1::ExplainRequest& request) {
 
 Result<v1::ExplainResponse> explain(const v1::ExplainRequest& request, const Registry& registry,
                                     const RuleTable& rules, const enforce::Enforcer& enforcer) {
-  const auto slot = registry.find(request.workload());
-  if (!slot) {
-    return std::unexpected(slot.error());
-  }
   const auto query = parse_query(request);
   if (!query) {
     return fail(query.error().message, EINVAL);
+  }
+  if (request.workload() == "unenrolled") {
+    return explain_unenrolled(query->on, enforcer);
+  }
+  const auto slot = registry.find(request.workload());
+  if (!slot) {
+    return std::unexpected(slot.error());
   }
   const auto& entry = *registry.by_slot(*slot);
   v1::ExplainResponse out;

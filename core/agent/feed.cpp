@@ -17,11 +17,7 @@ using Kind = AdapterEvent::Kind;
 constexpr std::size_t kMaxRefused = 1024;
 constexpr std::size_t kToldRefused = 5;
 
-void answer(const AdapterEvent& event, const Result<>& result) {
-  if (event.done) {
-    event.done(result);
-  }
-}
+constexpr std::size_t kToldFound = 5;
 
 ReportedContainer reported(AdapterEvent& event) {
   return {.who = event.identity,
@@ -31,22 +27,26 @@ ReportedContainer reported(AdapterEvent& event) {
           .running = event.kind == Kind::container_running};
 }
 
-const std::string& sandbox_of(const identity::Identity& who) {
-  return who.sandbox_id.empty() ? who.container_id : who.sandbox_id;
-}
-
 }  // namespace
+
+void Feed::answer(const AdapterEvent& event, const Result<>& result) {
+  if (event.done) {
+    event.done(result);
+  }
+}
 
 void Feed::take(AdapterEvent event) {
   switch (event.kind) {
     case Kind::sandbox_starting:
       return sandbox_starting(std::move(event));
     case Kind::container_starting:
-      return container_starting(std::move(event));
+      return event.identity.is_sandbox ? sandbox_container(std::move(event))
+                                       : container_starting(std::move(event));
     case Kind::container_running:
-      return container_running(std::move(event));
+      return event.identity.is_sandbox ? sandbox_container(std::move(event))
+                                       : container_running(std::move(event));
     case Kind::sandbox_gone:
-      p_.sandboxes.drop(event.adapter, event.runtime, sandbox_of(event.identity));
+      sandbox_gone(event);
       [[fallthrough]];
     case Kind::container_gone:
       gone(event);
@@ -59,17 +59,6 @@ void Feed::take(AdapterEvent event) {
       break;
   }
   answer(event, {});
-}
-
-void Feed::sandbox_starting(AdapterEvent event) {
-  const auto kept = p_.sandboxes.keep(event.adapter, event.runtime, event.identity);
-  if (const auto held = kept ? std::nullopt : sandbox_lines_.pass()) {
-    p_.journal.tell(LogLevel::error, "sandbox",
-                    "its record is not taken: " + kept.error().message +
-                        (*held == 0 ? "" : fmt::format(" ({} more were not told since)", *held)),
-                    &event.identity);
-  }
-  answer(event, kept);
 }
 
 void Feed::container_starting(AdapterEvent event) {
@@ -99,14 +88,30 @@ void Feed::container_running(AdapterEvent event) {
     return;
   }
   refused_.erase(id);
-  if (auto* entry = p_.registry.by_container(id)) {
-    entry->started = true;
-  }
-  if (*admitted == Enrolment::Admitted::confirmed) {
+  auto* entry = p_.registry.by_container(id);
+  // No task of it was seen to take its identity by an exec: one that was restored from a checkpoint
+  // never does.
+  const bool armed = entry != nullptr && std::exchange(entry->started, true);
+  if (*admitted == Enrolment::Admitted::confirmed && armed) {
     answer(event, {});
     return;
   }
+  if (*admitted == Enrolment::Admitted::enrolled) {
+    count_found_running(event);
+  }
   tag_soon(std::move(event.done));
+}
+
+void Feed::count_found_running(const AdapterEvent& event) {
+  ++found_running_;
+  if (last_found_.size() == kToldFound) {
+    last_found_.erase(last_found_.begin());
+  }
+  last_found_.push_back(display_name(event.identity));
+  p_.journal.tell(LogLevel::warning, "found-running",
+                  "no gate let it start: it began before the agent, or while the agent was away or "
+                  "was not asked; it is enrolled now",
+                  &event.identity);
 }
 
 // One pass over all tasks serves every container that was reported in a row.
@@ -143,6 +148,7 @@ void Feed::gone(const AdapterEvent& event) {
 
 void Feed::listing(const AdapterEvent& event) {
   p_.sandboxes.begin_list(event.adapter, event.runtime);
+  listing_.emplace(event.adapter, event.runtime);
   begin_list(event);
 }
 
@@ -155,11 +161,16 @@ void Feed::begin_list(const AdapterEvent& event) {
 
 void Feed::synced(const AdapterEvent& event) {
   const auto swept = p_.sandboxes.sweep(event.adapter, event.runtime);
+  listing_.erase({event.adapter, event.runtime});
   std::erase_if(refused_, [&](const auto& item) {
     const auto& refused = item.second;
     return refused.adapter == event.adapter && refused.runtime == event.runtime && !refused.seen;
   });
   begin_list(event);
+  std::erase_if(pauses_, [&](const auto& item) {
+    return item.second.runtime == event.runtime &&
+           p_.sandboxes.find(event.runtime, item.first) == nullptr;
+  });
   p_.enrolment.learn_from_records(event.runtime);
   p_.journal.log().info(fmt::format("the runtime's list is complete: {} sandboxes, {} forgotten",
                                     p_.sandboxes.size_of(event.adapter), swept),
@@ -197,8 +208,19 @@ void Feed::tell_not_adopted(const AdapterEvent& event, const Error& why, std::ui
 
 std::vector<std::string> Feed::warnings() const {
   std::vector<std::string> out;
+  if (found_running_ != 0) {
+    std::string names;
+    for (const auto& name : last_found_) {
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    out.push_back(fmt::format(
+        "{} containers were found running that no gate had let start, since this agent began; the "
+        "last: {}; what they did before is not known: see usherctl events",
+        found_running_, names));
+  }
+  const auto told = out.size();
   for (const auto& [id, refused] : refused_) {
-    if (out.size() == kToldRefused) {
+    if (out.size() == told + kToldRefused) {
       out.push_back(fmt::format(
           "{}{} running containers more are not enrolled as their runtime "
           "names them; see usherctl events",

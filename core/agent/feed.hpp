@@ -1,5 +1,8 @@
 // What adapters publish, carried out: sandboxes are kept for the join, containers that start or run
 // are enrolled, ends are hints. Nothing that is enrolled is dropped on an adapter's word.
+//
+// The container of a pod's sandbox itself is enrolled where a policy takes sandboxes in, and is no
+// workload otherwise.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -7,11 +10,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "adapter/host.hpp"
 #include "agent/enrolment.hpp"
+#include "agent/prepared.hpp"
 #include "agent/sandboxes.hpp"
 #include "agent/throttle.hpp"
 
@@ -27,6 +33,7 @@ class Feed {
     enforce::Enforcer& enforcer;
     Journal& journal;
     const Locator& locator;
+    Prepared& prepared;
     std::function<void(std::uint32_t slot)> gone;  // a hint; what follows is not the adapter's
     Throttle::Now now = &Throttle::Clock::now;
   };
@@ -41,8 +48,14 @@ class Feed {
   // read back, a running container when its tasks are tagged.
   void take(adapter::AdapterEvent event);
 
-  // For status: running containers that are not enrolled, and why.
+  // Other policies are in force: they may take in sandboxes that none did before.
+  void policies_changed();
+
+  // For status: running containers that are not enrolled, and why; those that no gate let start.
   std::vector<std::string> warnings() const;
+  // Containers that were found running and were not known: they started before the agent, or while
+  // it was away or not asked.
+  std::uint64_t found_running() const { return found_running_; }
 
  private:
   static constexpr std::chrono::seconds kWindow{60};
@@ -56,7 +69,18 @@ class Feed {
     bool seen = true;  // since its runtime's list began
   };
 
+  struct Place {  // of a sandbox's container that no policy takes in
+    std::string adapter;
+    std::string runtime;
+    std::string cgroup_path;
+    int pid = 0;
+  };
+
+  static void answer(const adapter::AdapterEvent& event, const Result<>& result);
   void sandbox_starting(adapter::AdapterEvent event);
+  void sandbox_container(adapter::AdapterEvent event);
+  void sandbox_gone(const adapter::AdapterEvent& event);
+  void count_found_running(const adapter::AdapterEvent& event);
   void container_starting(adapter::AdapterEvent event);
   void container_running(adapter::AdapterEvent event);
   void gone(const adapter::AdapterEvent& event);
@@ -71,8 +95,12 @@ class Feed {
   Throttle sandbox_lines_;  // records that are not taken
   Throttle refusal_lines_;  // containers beyond those that are remembered, and other reasons
   std::map<std::string, Refused> refused_;  // by container id; bounded
+  std::map<std::string, Place> pauses_;     // by sandbox id; bounded
+  std::uint64_t found_running_ = 0;
+  std::vector<std::string> last_found_;  // their names, the last ones
   std::vector<std::function<void(Result<>)>> untagged_;
   bool tagging_ = false;
+  std::set<std::pair<std::string, std::string>> listing_;  // adapter, runtime: its list is coming
 };
 
 }  // namespace usher::agent

@@ -10,6 +10,7 @@
 
 #include "agent/journal.hpp"
 #include "base/escape.hpp"
+#include "identity/cgroup_path.hpp"
 
 namespace usher::agent {
 
@@ -39,6 +40,8 @@ void name_rule(std::uint32_t rule, const RuleTable& rules, v1::Event& event) {
     event.set_rule("(built in: the maps of the enforcement are not the workload's)");
   } else if (rule == USHER_RULE_TRACE) {
     event.set_rule("(built in: a process outside every policy is not the workload's to trace)");
+  } else if (rule == USHER_RULE_UNENROLLED) {
+    event.set_rule("(built in: a pod that nobody enrolled)");
   } else if (rule != USHER_RULE_NONE) {
     event.set_rule(fmt::format("(unknown rule {})", rule));
   }
@@ -116,7 +119,9 @@ v1::Event decode_verdict(const usher_kernel_event& record, const Registry& regis
   const std::size_t path = std::min<std::size_t>(record.path_len, sizeof record.data);
   const std::size_t args = std::min<std::size_t>(record.args_len, sizeof record.data - path);
   event.set_path(std::string(record.data, path));
-  add_arguments({record.data + path, args}, event);
+  if (record.rule != USHER_RULE_UNENROLLED) {
+    add_arguments({record.data + path, args}, event);
+  }
   if (record.kind == USHER_CONNECT || record.kind == USHER_BIND) {
     add_socket(record, event);
   }
@@ -132,6 +137,24 @@ v1::Event decode_verdict(const usher_kernel_event& record, const Registry& regis
   }
   event.set_message(sentence(event));
   return event;
+}
+
+void name_by_cgroup(const usher_kernel_event& record, std::string cgroup, v1::Event& event) {
+  const bool unenrolled = record.rule == USHER_RULE_UNENROLLED;
+  if (cgroup.empty() && unenrolled) {
+    const std::size_t path = std::min<std::size_t>(record.path_len, sizeof record.data);
+    const std::size_t names = std::min<std::size_t>(record.args_len, sizeof record.data - path);
+    cgroup = "/" + std::string(record.data + path, names);
+    std::ranges::replace(cgroup, '\0', '/');
+    cgroup.resize(cgroup.find_last_not_of('/') + 1);
+  }
+  const auto owner = identity::owner_of(cgroup);
+  event.set_pod_uid(owner.pod_uid);
+  event.set_container_id(owner.container_id);
+  event.set_message(fmt::format("{} {}, in cgroup {}", event.message(),
+                                unenrolled ? "in a pod that nobody enrolled"
+                                           : "by a pause program of a pod that nobody enrolled",
+                                cgroup.empty() ? "(gone)" : escape(cgroup)));
 }
 
 v1::Event suppressed_event(std::uint32_t workload, std::uint32_t rule, std::uint64_t count,

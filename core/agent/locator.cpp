@@ -26,8 +26,21 @@ std::uint64_t id_of(const std::string& directory) {
   return ::stat(directory.c_str(), &found) == 0 ? found.st_ino : 0;
 }
 
+// The part of `path` that is the pod's; empty: it is no pod's.
+std::string pod_part(std::string path) {
+  const auto pod = identity::owner_of(path).pod_uid;
+  if (pod.empty()) {
+    return "";
+  }
+  for (auto above = path; !above.empty() && identity::owner_of(above).pod_uid == pod;
+       above.resize(above.rfind('/'))) {
+    path = above;
+  }
+  return path;
+}
+
 // A cgroup of which only the id is known: kernfs takes the id as a file handle.
-bool id_exists(const std::filesystem::path& root, std::uint64_t id) {
+Fd open_by_id(const std::filesystem::path& root, std::uint64_t id) {
   constexpr int kKernfsHandle = 0xfe;  // FILEID_KERNFS in linux/exportfs.h
   const Fd mount(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   alignas(file_handle) std::array<unsigned char, sizeof(file_handle) + sizeof id> buffer{};
@@ -35,14 +48,26 @@ bool id_exists(const std::filesystem::path& root, std::uint64_t id) {
   handle->handle_bytes = sizeof id;
   handle->handle_type = kKernfsHandle;
   std::memcpy(handle->f_handle, &id, sizeof id);
-  const Fd found(::open_by_handle_at(mount.get(), handle, O_PATH | O_CLOEXEC));
-  return static_cast<bool>(found);
+  return Fd(::open_by_handle_at(mount.get(), handle, O_PATH | O_CLOEXEC));
+}
+
+std::string path_of_id(const std::filesystem::path& root, std::uint64_t id) {
+  const Fd found = open_by_id(root, id);
+  std::error_code gone;
+  const auto path =
+      found ? std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(found.get()), gone)
+                  .native()
+            : std::string();
+  const auto& top = root.native();
+  return path.starts_with(top + "/") && !path.ends_with(" (deleted)") ? path.substr(top.size())
+                                                                      : "";
 }
 
 }  // namespace
 
 Locator machine_locator(const std::filesystem::path& cgroup_root) {
   const auto own = path_of_self();
+  const auto own_pod = pod_part(own);
   const identity::PlacementOptions at_gate{.cgroup_root = cgroup_root};
   identity::PlacementOptions running = at_gate;
   running.running = true;
@@ -68,7 +93,7 @@ Locator machine_locator(const std::filesystem::path& cgroup_root) {
       .exists =
           [cgroup_root](const identity::Placement& placement) {
             if (placement.cgroup_path.empty()) {
-              return id_exists(cgroup_root, placement.cgroup_id);
+              return static_cast<bool>(open_by_id(cgroup_root, placement.cgroup_id));
             }
             struct stat found{};
             const auto path = cgroup_root.string() + placement.cgroup_path;
@@ -79,9 +104,11 @@ Locator machine_locator(const std::filesystem::path& cgroup_root) {
             return identity::mount_namespace_shared(placement.mntns, placement.cgroup_path,
                                                     "/proc");
           },
+      .cgroup_path = [cgroup_root](std::uint64_t id) { return path_of_id(cgroup_root, id); },
       .now = [] { return static_cast<std::int64_t>(std::time(nullptr)); },
       .own_cgroup = own.empty() ? 0 : id_of(cgroup_root.string() + own),
       .own_container = identity::owner_of(own).container_id,
+      .own_pod_cgroup = own_pod.empty() ? 0 : id_of(cgroup_root.string() + own_pod),
   };
 }
 

@@ -29,9 +29,12 @@ struct Locator {
   std::function<bool(const identity::Placement&)> exists;
   // Does anybody outside that cgroup live in its mount namespace? Slow: looks at every thread.
   std::function<bool(const identity::Placement&)> shares_mntns;
+  // The path of the cgroup with that id below the cgroup2 mount; empty: it is gone.
+  std::function<std::string(std::uint64_t id)> cgroup_path;
   std::function<std::int64_t()> now;  // seconds since the epoch
   std::uint64_t own_cgroup = 0;       // the agent's; never enrolled
   std::string own_container;          // its id, where the agent runs in one
+  std::uint64_t own_pod_cgroup = 0;   // its pod's, where it runs in one
 };
 
 // The real machine. `cgroup_root`: the cgroup2 mount.

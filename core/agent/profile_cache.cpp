@@ -55,7 +55,10 @@ Result<ProfileHandle> ProfileCache::acquire(const policy::RuleSet& rules, std::u
   if (auto saved = rules_.save(); !saved) {
     return std::unexpected(saved.error());
   }
-  const auto index = enforcer_.publish(*image);
+  auto index = enforcer_.publish(*image);
+  if (!index && make_room_ && make_room_()) {
+    index = enforcer_.publish(*image);
+  }
   if (!index) {
     return std::unexpected(index.error());
   }

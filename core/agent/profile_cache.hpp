@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/rule_table.hpp"
@@ -36,6 +38,8 @@ class ProfileCache {
   // The profile of these rules, compiled and published if it is not loaded yet. An empty rule set
   // is profile 0. Errors are the compiler's and the enforcer's; nothing is left behind then.
   Result<ProfileHandle> acquire(const policy::RuleSet& rules, std::uint32_t merged);
+  // Asked where a profile found no room; true: try again, something was let go.
+  void when_full(std::function<bool()> make_room) { make_room_ = std::move(make_room); }
   // A handle for a profile that an earlier agent left. One per index: share it.
   ProfileHandle adopt(std::uint32_t index);
   std::size_t size() const;
@@ -49,6 +53,7 @@ class ProfileCache {
   RuleTable& rules_;
   std::shared_ptr<State> state_;
   ProfileHandle none_;
+  std::function<bool()> make_room_;
 };
 
 }  // namespace usher::agent

@@ -11,6 +11,7 @@
 
 #include "agent/explain.hpp"
 #include "agent/render.hpp"
+#include "agent/unenrolled.hpp"
 #include "base/escape.hpp"
 #include "base/fd.hpp"
 
@@ -23,7 +24,9 @@ const char* mode_word(bool audit) {
 }
 
 constexpr std::array kCounters{"events_dropped", "rate_table_full", "storage_failed",
-                               "files_unknown",  "armed",           "disagreed"};
+                               "files_unknown",  "armed",           "disagreed",
+                               "unenrolled",     "pause_programs"};
+static_assert(kCounters.size() == USHER_COUNTERS);
 
 std::string kernel_release() {
   utsname name{};
@@ -62,10 +65,11 @@ v1::Status Service::status() {
   for (std::size_t i = 0; i < std::min(counters.size(), kCounters.size()); ++i) {
     (*out.mutable_counters())[kCounters[i]] = counters[i];
   }
+  (*out.mutable_counters())["found_running"] = p_.found_running();
   out.set_arena_cells_used(p_.enforcer.cells_used());
   out.set_arena_cells(USHER_ARENA_CELLS);
   out.set_adopted(p_.adopted);
-  out.set_unenrolled(p_.unenrolled);
+  out.set_unenrolled(std::string(unenrolled_word(p_.enforcer.unenrolled())));
   const auto gates = p_.enrolment.times();
   out.set_gates(gates.gates);
   out.set_gates_refused(gates.refused);

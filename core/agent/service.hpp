@@ -27,8 +27,8 @@ class Service : public api::Handlers {
     std::function<std::vector<std::string>()> warnings;  // of the agent as a whole
     std::int64_t started_at = 0;
     std::uint64_t adopted = 0;
-    std::string unenrolled;
     std::string noticed_runtime;  // as [compat.tetragon] names it; may be empty
+    std::function<std::uint64_t()> found_running = [] { return std::uint64_t{0}; };  // Feed's
   };
   explicit Service(Parts parts) : p_(std::move(parts)) {}
 

@@ -110,6 +110,11 @@ void check_capabilities(Diagnosis& out) {
   capability(out, "bind", has(policy::Operation::bind), "rules on listening addresses");
   capability(out, "from", can.from, "rules that ask which program acts");
   capability(out, "from-sockets", can.socket_from, "the same for connect and bind");
+  capability(out, "unenrolled", true,
+             lsm ? "programs of pods that nobody enrolled can be denied; pause programs may not "
+                   "exec, write, connect or bind"
+                 : "programs of pods that nobody enrolled can be killed as they begin; pause "
+                   "programs may not exec, connect or bind, but write");
 }
 
 void check_traps(const Sources& sources, const Kernel& kernel, Diagnosis& out) {

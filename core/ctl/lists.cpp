@@ -73,10 +73,15 @@ int show_status(api::Client& client, const Terminal& terminal) {
   auto& out = terminal.out;
   out << fmt::format("usherd {} (pid {}) since {}, kernel {}\n", escape(status.version()),
                      status.pid(), local_time(status.started_at()), escape(status.kernel()));
-  out << fmt::format("backend {}, mode {}, unenrolled pods: {}\n", escape(status.backend()),
+  const auto& counted = status.counters();
+  const auto met = counted.find("unenrolled");
+  out << fmt::format("backend {}, mode {}, unenrolled pods: {}{}\n", escape(status.backend()),
                      terminal.paint(status.mode() == "enforce" ? Colour::green : Colour::yellow,
                                     escape(status.mode())),
-                     escape(status.unenrolled()));
+                     escape(status.unenrolled()),
+                     met == counted.end() || met->second == 0
+                         ? ""
+                         : fmt::format(" (met by {} programs)", met->second));
   out << fmt::format("{} workloads ({} adopted), {} policies, {} profiles, arena {}/{} cells\n",
                      status.workloads(), status.adopted(), status.policies(), status.profiles(),
                      status.arena_cells_used(), status.arena_cells());

@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "policy/keyed_hash.hpp"
+#include "usher_hash.h"
 
 namespace usher::enforce {
 
@@ -75,6 +76,30 @@ Result<> set_host_roots(usher_config& config, std::span<const std::uint64_t> roo
       store<__u64>(place, 0);
     }
   }
+  return {};
+}
+
+Result<> set_unenrolled_rules(usher_unenrolled& rules, const usher_key& key,
+                              const Unenrolled& wanted, std::uint32_t workload) {
+  if (wanted.programs.size() > USHER_EXEMPT_PROGRAMS ||
+      wanted.pod_cgroups.size() > USHER_POD_ROOTS) {
+    return fail(fmt::format(
+        "{} exempt programs and {} names of pods' cgroups are given, there is room for {} and {}",
+        wanted.programs.size(), wanted.pod_cgroups.size(), static_cast<int>(USHER_EXEMPT_PROGRAMS),
+        static_cast<int>(USHER_POD_ROOTS)));
+  }
+  for (std::size_t i = 0; i < USHER_EXEMPT_PROGRAMS; ++i) {
+    store<__u64>(rules.program[i],
+                 i < wanted.programs.size()
+                     ? policy::fold_path(key, usher_program_root(&key), wanted.programs[i])
+                     : 0);
+  }
+  for (std::size_t i = 0; i < USHER_POD_ROOTS; ++i) {
+    store<__u64>(rules.root[i],
+                 i < wanted.pod_cgroups.size() ? policy::hash_name(key, wanted.pod_cgroups[i]) : 0);
+  }
+  store<__u64>(rules.agent_cgroup, wanted.agent_cgroup);
+  store<__u32>(rules.workload, workload);
   return {};
 }
 

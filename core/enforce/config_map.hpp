@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/error.hpp"
+#include "enforce/enforcer.hpp"
 #include "usher_bpf.h"
 
 namespace usher::enforce {
@@ -20,5 +21,9 @@ Result<> prepare_config(usher_config& config, std::uint32_t event_burst,
 // Replaces the host's roots, one by one, by those found now; never empties a place that still
 // holds a root of `roots`. More than USHER_HOST_ROOTS is an error.
 Result<> set_host_roots(usher_config& config, std::span<const std::uint64_t> roots);
+
+// Writes all but the answer. `workload`: whom exempt programs are given to.
+Result<> set_unenrolled_rules(usher_unenrolled& rules, const usher_key& key,
+                              const Unenrolled& wanted, std::uint32_t workload);
 
 }  // namespace usher::enforce

@@ -46,6 +46,15 @@ struct Handle {  // a task that carries a workload
   auto operator<=>(const Handle&) const = default;
 };
 
+// What happens to execs in pods by tasks that nobody enrolled.
+struct Unenrolled {
+  std::uint32_t answer = USHER_UNENROLLED_ALLOW;
+  std::uint32_t profile = 0;             // that exempt programs are held to
+  std::vector<std::string> programs;     // exempt: absolute paths in the container's root
+  std::vector<std::string> pod_cgroups;  // names of the cgroups that pods lie below
+  std::uint64_t agent_cgroup = 0;        // the agent's own pod, which is left alone; 0: none
+};
+
 class Enforcer {
  public:
   // Loads and pins, or takes over what is pinned (then `adopted()`), attaches, reads the host's
@@ -116,6 +125,12 @@ class Enforcer {
   // -- node
   virtual Result<> set_audit(bool audit) = 0;
   virtual bool audit() const = 0;
+  // In force when this returns, and until it is called again, whether or not an agent runs. At most
+  // USHER_EXEMPT_PROGRAMS programs and USHER_POD_ROOTS names.
+  virtual Result<> set_unenrolled(const Unenrolled& wanted) = 0;
+  virtual std::uint32_t unenrolled() const = 0;  // USHER_UNENROLLED_*
+  // The slot of all exempt programs, of which enrolled() does not tell; 0: there is none yet.
+  virtual std::uint32_t exempt_slot() const = 0;
   // The cgroup2 mount that placements are relative to.
   virtual const std::filesystem::path& cgroup_root() const = 0;
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 namespace usher::enforce {
 
@@ -28,6 +29,9 @@ Result<> KernelEnforcer::adopt() {
     }
   }
   rates_.start();
+  if (const std::uint32_t exempt = workloads_.built_in(); exempt != 0) {
+    left_profile_ = parts_.workloads[exempt].profile;
+  }
   return profiles_.adopt(workloads_.profiles_in_use());
 }
 
@@ -117,7 +121,10 @@ Result<> KernelEnforcer::consume(const std::function<void(const usher_kernel_eve
 }
 
 std::vector<Enforcer::Suppressed> KernelEnforcer::take_suppressed() {
-  return rates_.take([this](const usher_rate_key& key) { return workloads_.live(key.workload); });
+  return rates_.take([this](const usher_rate_key& key) {
+    // 0: what nobody enrolled
+    return key.workload == 0 || workloads_.live(key.workload);
+  });
 }
 
 std::vector<std::uint64_t> KernelEnforcer::counters() const {
@@ -142,6 +149,30 @@ Result<> KernelEnforcer::set_audit(bool audit) {
     flags.fetch_and(~USHER_CONFIG_AUDIT, std::memory_order_acq_rel);
   }
   return {};
+}
+
+Result<> KernelEnforcer::set_unenrolled(const Unenrolled& wanted) {
+  const bool judged = wanted.answer != USHER_UNENROLLED_ALLOW;
+  if (judged || workloads_.built_in() != 0) {
+    const auto slot = workloads_.hold_built_in(wanted.profile);
+    if (!slot) {
+      return std::unexpected(slot.error());
+    }
+    if (auto set = set_unenrolled_rules(parts_.unenrolled[0], key(), wanted, *slot); !set) {
+      return set;
+    }
+    if (const auto left = std::exchange(left_profile_, 0); left != 0 && left != wanted.profile) {
+      profiles_.retire(left);
+    }
+  }
+  const std::atomic_ref<__u32> answer(parts_.config[0].unenrolled);
+  answer.store(wanted.answer, std::memory_order_release);
+  return {};
+}
+
+std::uint32_t KernelEnforcer::unenrolled() const {
+  const std::atomic_ref<__u32> answer(parts_.config[0].unenrolled);
+  return answer.load(std::memory_order_acquire);
 }
 
 bool KernelEnforcer::audit() const {

@@ -31,6 +31,7 @@ struct KernelParts {
   std::unique_ptr<Object> tasks;
   TaskIterators iterators;
   MappedArray<usher_config> config{};
+  MappedArray<usher_unenrolled> unenrolled{};
   MappedArray<usher_workload> workloads{};
   MappedArray<usher_mounts> mounts{};
   MappedArray<usher_profile> profiles{};
@@ -83,6 +84,9 @@ class KernelEnforcer final : public Enforcer {
 
   Result<> set_audit(bool audit) override;
   bool audit() const override;
+  Result<> set_unenrolled(const Unenrolled& wanted) override;
+  std::uint32_t unenrolled() const override;
+  std::uint32_t exempt_slot() const override { return workloads_.built_in(); }
   const std::filesystem::path& cgroup_root() const override { return parts_.cgroup_root; }
 
  private:
@@ -91,6 +95,7 @@ class KernelEnforcer final : public Enforcer {
   Profiles profiles_;
   Workloads workloads_;
   Rates rates_;
+  std::uint32_t left_profile_ = 0;  // of exempt programs, by an earlier agent; 0: retired by now
 };
 
 }  // namespace usher::enforce

@@ -61,6 +61,12 @@ Result<> open_maps(KernelParts& parts) {
     done = parts.config.ensure_all();
   }
   if (done) {
+    done = open_array(object, "unenrolled", 1, parts.unenrolled);
+  }
+  if (done) {
+    done = parts.unenrolled.ensure_all();
+  }
+  if (done) {
     done = open_array(object, "workloads", USHER_MAX_WORKLOADS, parts.workloads);
   }
   if (done) {

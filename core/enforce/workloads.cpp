@@ -24,6 +24,10 @@ std::optional<std::uint32_t> look_up(int fd, Key key) {
   return slot;
 }
 
+bool is_built_in(const usher_workload& value) {
+  return (value.flags & USHER_WORKLOAD_BUILT_IN) != 0;
+}
+
 // Deletes an entry if it leads to `slot`; the kernel may have done so before us.
 template <class Key>
 Result<> remove_entry(int fd, Key key, std::uint32_t slot, const char* what) {
@@ -41,6 +45,11 @@ Workloads::Workloads(const WorkloadMemory& memory, Profiles& profiles)
     mounts_taken_[slot.value.mounts % USHER_MAX_MOUNTS] = true;
   }
   mounts_taken_[0] = true;
+  for (std::uint32_t slot = 1; slot < memory_.slots.size(); ++slot) {
+    if (live(slot) && is_built_in(memory_.slots[slot])) {
+      built_in_ = slot;
+    }
+  }
 }
 
 bool Workloads::live(std::uint32_t slot) const {
@@ -195,6 +204,31 @@ Result<> Workloads::switch_to(std::uint32_t slot, std::uint32_t profile) {
   return {};
 }
 
+Result<std::uint32_t> Workloads::hold_built_in(std::uint32_t profile) {
+  if (built_in_ != 0) {
+    if (auto switched = switch_to(built_in_, profile); !switched) {
+      return std::unexpected(std::move(switched.error()));
+    }
+    return built_in_;
+  }
+  if (!profiles_.published(profile)) {
+    return fail(fmt::format("profile {} is not published", profile));
+  }
+  const auto slot = take_slot();
+  if (!slot) {
+    return slot;
+  }
+  usher_workload value{};
+  value.profile = profile;
+  value.incarnation = memory_.slots[*slot].incarnation + 1;
+  memory_.slots[*slot] = value;
+  shared(memory_.slots[*slot].flags)
+      .store(USHER_WORKLOAD_LIVE | USHER_WORKLOAD_BUILT_IN, std::memory_order_release);
+  profiles_.refer(profile);
+  built_in_ = *slot;
+  return slot;
+}
+
 std::uint32_t Workloads::incarnation(std::uint32_t slot) const {
   return slot < memory_.slots.size() ? memory_.slots[slot].incarnation : 0;
 }
@@ -252,7 +286,7 @@ void Workloads::clear(std::uint32_t slot) {
 std::vector<EnrolledSlot> Workloads::enrolled() const {
   std::vector<EnrolledSlot> found;
   for (std::uint32_t slot = 1; slot < memory_.slots.size(); ++slot) {
-    if (live(slot)) {
+    if (live(slot) && !is_built_in(memory_.slots[slot])) {
       found.push_back({slot, memory_.slots[slot]});
     }
   }
@@ -263,6 +297,9 @@ std::vector<std::uint32_t> Workloads::profiles_in_use() const {
   std::vector<std::uint32_t> profiles;
   for (const EnrolledSlot& slot : enrolled()) {
     profiles.push_back(slot.value.profile);
+  }
+  if (built_in_ != 0) {
+    profiles.push_back(memory_.slots[built_in_].profile);
   }
   return profiles;
 }

@@ -36,6 +36,11 @@ class Workloads {
   Result<> leave_mntns(std::uint32_t slot);
   Result<> forget(std::uint32_t slot);
 
+  // The slot that is no container's but that of all exempt programs, and its profile; made when
+  // there is none.
+  Result<std::uint32_t> hold_built_in(std::uint32_t profile);
+  std::uint32_t built_in() const { return built_in_; }  // 0: there is none
+
   bool live(std::uint32_t slot) const;
   std::vector<EnrolledSlot> enrolled() const;
   // The profile of every live slot, for Profiles::adopt.
@@ -54,6 +59,7 @@ class Workloads {
   WorkloadMemory memory_;
   Profiles& profiles_;
   std::vector<bool> mounts_taken_;  // by index into mounts
+  std::uint32_t built_in_ = 0;
   std::uint32_t last_ = 0;  // slots are taken in turn, so that an old number comes back late
 };
 

@@ -6,17 +6,13 @@
 #include <utility>
 
 #include "base/escape.hpp"
-#include "base/glob.hpp"
 #include "containerd/identify.hpp"
-#include "cri/lister.hpp"
 
 namespace usher::containerd {
 namespace {
 
 using nri::Event;
 
-// What the agent keeps of an adapter; of a pod beyond it CRI is asked.
-constexpr std::size_t kMaxPods = 4096;
 // Of one list, however many parts it has: what the outbox holds.
 constexpr std::size_t kMaxListed = Outbox::kMaxWaiting;
 // Lines of one list about containers without a pod.
@@ -56,32 +52,6 @@ const nri::Pod* Feed::pod(const std::string& sandbox) const {
   return at == pods_.end() ? nullptr : &at->second;
 }
 
-bool Feed::is_kata(const nri::Pod& pod) const {
-  return std::ranges::any_of(options_.kata_handlers, [&](const std::string& glob) {
-    return glob_matches(glob, pod.runtime_handler);
-  });
-}
-
-// What passes is not policed on this node, and only its handler's name says why: that is told.
-bool Feed::passes_as_kata(const nri::Pod& pod, const std::string& container) {
-  if (!is_kata(pod)) {
-    return false;
-  }
-  if (kata_.size() >= kMaxPods && !kata_.contains(pod.runtime_handler)) {
-    return true;
-  }
-  const auto passed = ++kata_[pod.runtime_handler];
-  if (std::has_single_bit(passed)) {
-    host_.log(USHER_LOG_WARNING,
-              "container " + escape(container) + " passes without policy: its runtime handler \"" +
-                  escape(pod.runtime_handler) +
-                  "\" is one of kata_handlers, so its processes are " +
-                  "taken for another kernel's (" + std::to_string(passed) +
-                  " of this handler so far); if it is no virtual machine, mend kata_handlers");
-  }
-  return true;
-}
-
 Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
   parts_ = {};
   if (runtime.runtime_name != kContainerd) {
@@ -89,6 +59,7 @@ Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
                 "\", not containerd's: other runtimes start a container whatever a plugin "
                 "answers; on CRI-O use the adapter cri-o, or set nri.socket");
   }
+  pause_waits_ = runtime.runtime_version.starts_with("1.");
   auto events = nri::bit(Event::run_pod_sandbox) | nri::bit(Event::remove_pod_sandbox) |
                 nri::bit(Event::start_container) | nri::bit(Event::post_start_container) |
                 nri::bit(Event::remove_container);
@@ -123,7 +94,6 @@ void Feed::list() {
   }
   outbox_.clear();  // of a list before, which this one replaces
   pods_.clear();
-  gated_.clear();
   hooks_.begin();
   if (hook_problem) {
     hook_problem({});
@@ -131,9 +101,10 @@ void Feed::list() {
   auto whole = std::exchange(parts_, {});
   outbox_.put(event_of(USHER_EVENT_LISTING));
   std::map<std::string, nri::Pod, std::less<>> found;
-  for (auto& pod : whole.pods) {
+  for (const auto& pod : whole.pods) {
     found.emplace(pod.id, pod);
-    sandbox(std::move(pod));
+    sandbox(pod);
+    pause_runs(pod);
   }
   std::size_t strays = 0;
   for (const auto& container : whole.containers) {
@@ -157,19 +128,6 @@ void Feed::list() {
   outbox_.put(event_of(USHER_EVENT_SYNCED));
 }
 
-void Feed::sandbox(nri::Pod pod) {
-  if (!pod.labels_problem.empty()) {
-    host_.log(USHER_LOG_WARNING, "labels of the pod " + escape(pod.pod_namespace) + "/" +
-                                     escape(pod.pod_name) +
-                                     " are not known: " + pod.labels_problem);
-  }
-  outbox_.put(event_of(USHER_EVENT_SANDBOX_STARTING, cri::identity_of(pod, kNriSource)));
-  if (pods_.size() < kMaxPods) {
-    auto id = pod.id;
-    pods_.insert_or_assign(std::move(id), std::move(pod));
-  }
-}
-
 void Feed::running(const nri::Pod& pod, const nri::Container& container) {
   if ((container.pid != 0 || !container.cgroup_path.empty()) &&
       !passes_as_kata(pod, container.id)) {
@@ -182,7 +140,6 @@ void Feed::gone(std::uint32_t kind, const nri::Notice& notice) {
   who.sandbox_id = notice.pod->id;
   if (kind == USHER_EVENT_CONTAINER_GONE) {
     who.container_id = notice.container->id;
-    gated_.erase(who.container_id);
     hooks_.gone(who.container_id);
   } else {
     pods_.erase(who.sandbox_id);
@@ -201,8 +158,8 @@ void Feed::notice(nri::Notice notice, nri::Reply reply) {
   }
   switch (notice.event) {
     case Event::run_pod_sandbox:
-      sandbox(std::move(*notice.pod));
-      break;
+      sandbox(*notice.pod);
+      return pause(*notice.pod, std::move(reply));
     case Event::remove_pod_sandbox:
       gone(USHER_EVENT_SANDBOX_GONE, notice);
       break;
@@ -217,8 +174,8 @@ void Feed::notice(nri::Notice notice, nri::Reply reply) {
     case Event::start_container:
       return starting(notice, std::move(reply));
     case Event::post_start_container:
-      // One that began to start before we were there to let it.
-      if (gated_.erase(notice.container->id) == 0) {
+      // One that began to start before we were there to let it, or was restored and never execs.
+      if (!is_kata(*notice.pod)) {
         running(*notice.pod, *notice.container);
       }
       break;
@@ -264,14 +221,10 @@ void Feed::watch_hook(const nri::Pod& pod, const std::string& container) {
 }
 
 plugin::Flow Feed::gate(plugin::Host host, plugin::Event event, nri::Reply reply) {
-  const auto id = event.identity.container_id;
   try {
     auto publication = host.publish(std::move(event));
     co_await publication;
-    if (reply.wanted()) {
-      gated_.insert(id);
-      reply.ok();
-    }
+    reply.ok();
   } catch (const plugin::Failure& failure) {
     reply.fail(nri::Code::failed_precondition, std::string("usher: ") + failure.what());
   }

@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
+#include "containerd/handlers.hpp"
 #include "containerd/hook_watch.hpp"
 #include "containerd/nri/answers.hpp"
 #include "containerd/nri/client.hpp"
@@ -25,7 +25,7 @@ class Feed : public nri::Service {
   struct Options {
     Mode mode = Mode::closed;
     nri::Hooks injected;                     // what CreateContainer adds, with Mode::inject
-    std::vector<std::string> kata_handlers;  // globs; their containers run in another kernel
+    std::vector<std::string> kata_handlers;  // globs of those that a person says are Kata
     // Why `injected` would keep a container from being made; empty: it does not.
     std::function<std::string()> program_problem;
   };
@@ -41,6 +41,10 @@ class Feed : public nri::Service {
   std::function<void()> before_list;
   // What is wrong with the hook, each time that changes; empty: nothing that was seen.
   std::function<void(const std::string& problem)> hook_problem;
+  // What the runtime handlers stand for; until it is told, their names say it.
+  void know(Handlers handlers) { handlers_ = std::move(handlers); }
+  // Its containers are another kernel's.
+  bool is_kata(const cri::Sandbox& pod) const { return !why_kata(pod).empty(); }
   // The hook was called for that container.
   void hooked(const std::string& container) { hooks_.called(container); }
   void stop();
@@ -48,12 +52,15 @@ class Feed : public nri::Service {
  private:
   void list();
   void sandbox(nri::Pod pod);
+  void pause(const nri::Pod& pod, nri::Reply reply);
+  void pause_runs(const nri::Pod& pod);
+  bool has_pause(const nri::Pod& pod) const;
   void running(const nri::Pod& pod, const nri::Container& container);
   void gone(std::uint32_t kind, const nri::Notice& notice);
   void starting(const nri::Notice& notice, nri::Reply reply);
   plugin::Flow gate(plugin::Host host, plugin::Event event, nri::Reply reply);
   void watch_hook(const nri::Pod& pod, const std::string& container);
-  bool is_kata(const nri::Pod& pod) const;
+  std::string why_kata(const cri::Sandbox& pod) const;
   bool passes_as_kata(const nri::Pod& pod, const std::string& container);
 
   plugin::Host host_;
@@ -63,7 +70,8 @@ class Feed : public nri::Service {
   nri::Synchronize parts_;                             // of a list that is not whole yet
   std::map<std::string, nri::Pod, std::less<>> pods_;  // by sandbox id
   std::map<std::string, std::uint64_t> kata_;          // passed so far, by runtime handler
-  std::set<std::string, std::less<>> gated_;  // let start, and not started yet as far as we know
+  Handlers handlers_;
+  bool pause_waits_ = false;  // this containerd tells of a sandbox before its process starts
 };
 
 }  // namespace usher::containerd

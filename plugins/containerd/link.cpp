@@ -20,15 +20,18 @@ Link::Link(plugin::Host host, const Options& options)
       feed_(host, loop_of(host),
             {options.mode, options.injected, options.kata_handlers,
              [this] { return look_for_program(); }}),
-      records_(host, loop_of(host), options,
-               [this](std::uint32_t health, const std::string& sentence) {
-                 standing_.cri(health, sentence);
-               }),
+      records_(
+          host, loop_of(host), options,
+          [this](std::uint32_t health, const std::string& sentence) {
+            standing_.cri(health, sentence);
+          },
+          [this](const cri::Sandbox& pod) { return feed_.is_kata(pod); }),
       client_(loop_of(host), client_options(options), feed_) {
   feed_.hook_problem = [this](const std::string& problem) { standing_.hook(problem); };
   feed_.before_list = [this] {
     records_.end_listing();
     standing_.cri(0, {});
+    learn_handlers({});
   };
 }
 
@@ -56,9 +59,40 @@ std::string Link::look_for_program() {
   return problem;
 }
 
+// What the handlers stand for is asked before the first list, which tells Kata's containers from
+// those of this node; but a containerd that does not say holds nobody up.
 void Link::start() {
   look_for_program();
-  client_.start();
+  auto patience = loop_of(host_).timer(kHandlersWithin, [this](auto) { register_us(); });
+  if (patience) {
+    patience_ = std::move(*patience);
+  }
+  learn_handlers([this] { register_us(); });
+}
+
+void Link::register_us() {
+  if (!stopping_ && !std::exchange(registering_, true)) {
+    patience_.cancel();
+    client_.start();
+  }
+}
+
+// What was known stays where containerd does not say.
+void Link::learn_handlers(std::function<void()> then) {
+  records_.handlers([this, then = std::move(then)](Result<Handlers> told) {
+    if (stopping_) {
+      return;
+    }
+    if (told) {
+      feed_.know(std::move(*told));
+    } else {
+      host_.log(USHER_LOG_INFO,
+                "which runtimes are Kata is told by their names alone: " + told.error().message);
+    }
+    if (then) {
+      then();
+    }
+  });
 }
 
 void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
@@ -75,6 +109,8 @@ void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
 }
 
 void Link::stop(plugin::Done stopped) {
+  stopping_ = true;
+  patience_.cancel();
   stopped_ = std::make_unique<plugin::Done>(std::move(stopped));
   running_ = 2;
   const auto ended = [this] {

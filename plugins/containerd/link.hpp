@@ -1,6 +1,11 @@
 // The link to containerd while the agent runs: NRI where it is, CRI where it is not.
 #pragma once
 
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
 #include "containerd/feed.hpp"
 #include "containerd/nri/client.hpp"
 #include "containerd/records.hpp"
@@ -16,6 +21,8 @@ class Link {
   // So many tries after NRI was lost CRI is listed instead: a containerd that starts anew is back
   // before.
   static constexpr int kPatience = 6;
+  // NRI waits so long at most for what CRI says of the runtime handlers.
+  static constexpr std::chrono::milliseconds kHandlersWithin{500};
 
   Link(plugin::Host host, const Options& options);
   Link(const Link&) = delete;
@@ -29,6 +36,8 @@ class Link {
   nri::Client::Options client_options(const Options& options);
   void told(nri::Client::State state, const std::string& sentence);
   std::string look_for_program();
+  void learn_handlers(std::function<void()> then);
+  void register_us();
   void end_if_stopped();
 
   plugin::Host host_;
@@ -39,6 +48,9 @@ class Link {
   nri::Client client_;
   int misses_ = 0;
   int running_ = 0;  // parts that have not stopped
+  cri::Registration patience_;
+  bool registering_ = false;  // the client was started
+  bool stopping_ = false;
   std::unique_ptr<plugin::Done> stopped_;
 };
 

@@ -28,7 +28,6 @@ class Outbox {
   void put(plugin::Event event);
   // Forgets what waits.
   void clear() { waiting_.clear(); }
-  std::size_t waiting() const { return waiting_.size(); }
   // Nothing is published from now on. Everything that was is answered before this is destroyed.
   void stop();
 

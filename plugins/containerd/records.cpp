@@ -8,12 +8,14 @@
 
 namespace usher::containerd {
 
-Records::Records(plugin::Host host, cri::Loop loop, const Options& options, Tell tell)
+Records::Records(plugin::Host host, cri::Loop loop, const Options& options, Tell tell,
+                 std::function<bool(const cri::Sandbox&)> elsewhere)
     : host_(host), client_(loop, options.cri_socket, options.cri_deadline) {
   options_.runtime = kContainerd;
   options_.socket = options.cri_socket;
   options_.deadline = options.cri_deadline;
   options_.health = std::move(tell);
+  options_.elsewhere = std::move(elsewhere);
 }
 
 Records::~Records() = default;
@@ -73,6 +75,12 @@ plugin::Flow Records::answer(plugin::Host host, plugin::Identity who, plugin::An
   } catch (const std::exception& problem) {
     answer.refuse(problem.what());
   }
+}
+
+cri::Detached Records::handlers(std::function<void(Result<Handlers>)> then) {
+  const Asking asking(*this);
+  const auto config = co_await client_.config();
+  then(config ? handlers_in(*config) : std::unexpected(config.error()));
 }
 
 void Records::stop(std::function<void()> stopped) {

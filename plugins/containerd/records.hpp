@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "containerd/handlers.hpp"
 #include "containerd/settings.hpp"
 #include "cri/lister.hpp"
 #include "usher/plugin.hpp"
@@ -19,7 +20,9 @@ class Records {
   // Hears how the list stands, while there is one: a USHER_HEALTHY… and a sentence.
   using Tell = std::function<void(std::uint32_t health, const std::string& sentence)>;
 
-  Records(plugin::Host host, cri::Loop loop, const Options& options, Tell tell);
+  // `elsewhere`: whose containers are another kernel's and not listed.
+  Records(plugin::Host host, cri::Loop loop, const Options& options, Tell tell,
+          std::function<bool(const cri::Sandbox&)> elsewhere);
   ~Records();
   Records(const Records&) = delete;
   Records& operator=(const Records&) = delete;
@@ -31,6 +34,8 @@ class Records {
   // `who` joined with the record of its sandbox. A disagreement is refused. Where containerd does
   // not answer in time, `who` alone: labels are not known then.
   plugin::Flow answer(plugin::Host host, plugin::Identity who, plugin::Answer answer);
+  // Asks what the runtime handlers stand for; `then` hears it once, maybe at once.
+  cri::Detached handlers(std::function<void(Result<Handlers>)> then);
   void stop(std::function<void()> stopped);
 
  private:

@@ -19,7 +19,7 @@ struct Options {
   std::string nri_index = "10";
   std::string cri_socket;
   std::chrono::milliseconds cri_deadline{1000};
-  std::vector<std::string> kata_handlers = {"kata", "kata-*"};
+  std::vector<std::string> kata_handlers;
   nri::Hooks injected;  // with Mode::inject
   std::string program;  // that the injected hooks name, on the node
 

@@ -69,7 +69,8 @@ class Standing {
       return {USHER_DEGRADED, nri_};
     }
     if (cri_health_ == USHER_HEALTHY) {
-      return {USHER_HEALTHY, cri_ + "; without NRI: " + nri_};
+      return {USHER_HEALTHY,
+              cri_ + "; without NRI, which alone tells of pods' sandbox containers: " + nri_};
     }
     const bool lost = state_ == nri::Client::State::lost || cri_health_ == USHER_UNHEALTHY;
     return {lost ? USHER_UNHEALTHY : USHER_DEGRADED,

@@ -61,4 +61,13 @@ Task<Result<int>> Client::container_pid(std::string id) {
   co_return read ? read : fail_in("CRI ContainerStatus of " + escape(id), read.error());
 }
 
+Task<Result<std::string>> Client::config() {
+  v1::StatusRequest request;
+  request.set_verbose(true);
+  auto answer = co_await channel_->call(path("Status"), request.SerializeAsString(), deadline_);
+  Result<std::string> read = std::unexpected(Error{});
+  read = answer ? read_config(*answer) : std::unexpected(answer.error());
+  co_return read ? std::move(read) : fail_in("CRI Status", read.error());
+}
+
 }  // namespace usher::cri

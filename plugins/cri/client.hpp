@@ -26,6 +26,8 @@ class Client {
   Task<Result<Sandbox>> sandbox(std::string id);
   Task<Result<List<Container>>> running_containers();
   Task<Result<int>> container_pid(std::string id);
+  // The runtime's configuration as its verbose status tells it: a text of the runtime's own.
+  Task<Result<std::string>> config();
 
   bool connected() const { return channel_->connected(); }
   void close() { channel_->close(); }

@@ -222,6 +222,9 @@ Task<Result<>> Lister::publish_containers(const std::map<std::string, Sandbox>& 
     if (!container.running || sandbox == known.end()) {
       continue;  // its sandbox was left out, or ends
     }
+    if (options_.elsewhere && options_.elsewhere(sandbox->second)) {
+      continue;
+    }
     const auto pid = co_await client_.container_pid(container.id);
     if (!pid && pid.error().code == ENOENT) {
       continue;  // ended meanwhile

@@ -33,6 +33,8 @@ class Lister {
     std::chrono::milliseconds longest_pause{5000};
     // False: an empty runtime handler in its records is none that it tells, not the default one.
     bool tells_handlers = true;
+    // Whose containers are another kernel's: they are not told. May be empty.
+    std::function<bool(const Sandbox&)> elsewhere;
     // Told at each change: USHER_HEALTHY, USHER_DEGRADED (never reached yet, or an answer was
     // missed since), USHER_UNHEALTHY.
     std::function<void(std::uint32_t health, const std::string& reason)> health;

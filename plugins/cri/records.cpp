@@ -149,4 +149,17 @@ Result<int> read_container_pid(std::string_view message) {
   return 0;
 }
 
+Result<std::string> read_config(std::string_view message) {
+  const auto from = parse<v1::StatusResponse>(message);
+  if (!from) {
+    return std::unexpected(from.error());
+  }
+  for (const auto& entry : from->info()) {
+    if (entry.key() == "config") {
+      return entry.value();
+    }
+  }
+  return fail("the runtime's status holds no \"config\"");
+}
+
 }  // namespace usher::cri

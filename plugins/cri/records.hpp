@@ -54,5 +54,7 @@ Result<Sandbox> read_sandbox_status(std::string_view message);
 Result<List<Container>> read_containers(std::string_view message);
 // The pid on the host out of a verbose status; 0 where the runtime does not say.
 Result<int> read_container_pid(std::string_view message);
+// The text "config" out of a verbose status.
+Result<std::string> read_config(std::string_view message);
 
 }  // namespace usher::cri

@@ -9,9 +9,10 @@
 namespace usher::cri {
 namespace {
 
-// The labels that the kubelet adds to a pod's own, of what the metadata says already.
+// The labels that the kubelet adds to a pod's own, of what the metadata says already; and one of
+// containerd, which NRI tells over an author's of that name and CRI does not.
 constexpr std::string_view kAdded[] = {"io.kubernetes.pod.name", "io.kubernetes.pod.namespace",
-                                       "io.kubernetes.pod.uid"};
+                                       "io.kubernetes.pod.uid", "io.cri-containerd.kind"};
 
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {

@@ -30,7 +30,7 @@ Result<std::string> checked_name(std::string_view what, const std::string& value
                                  bool required);
 
 // Takes a pod's labels one by one. What the kubelet adds to them of the pod's own name is left out,
-// whatever it says: the record's metadata says it.
+// whatever it says: the record's metadata says it. So is containerd's own note of a sandbox.
 class LabelReader {
  public:
   // Errors: too many bytes, no text, no key, twice.

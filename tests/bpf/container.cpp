@@ -140,6 +140,7 @@ Container::Container(const std::string& backend)
 
 Container::~Container() {
   (void)enforcer_.set_audit(false);
+  (void)enforcer_.set_unenrolled({});
   (void)events();
   if (slot_ != 0) {
     (void)enforcer_.end(slot_);
@@ -151,7 +152,7 @@ Container::~Container() {
   fs::remove_all(scratch_, ignored);
 }
 
-void Container::enforce(const std::string& rules) {
+std::uint32_t Container::publish(const std::string& rules) {
   const std::string text = "[policy]\nname = \"test\"\n[select]\nall = true\n" + rules;
   const auto loaded = policy::parse_policy(text, "test.toml");
   if (!loaded.errors.empty() || loaded.policies.empty()) {
@@ -171,8 +172,13 @@ void Container::enforce(const std::string& rules) {
   if (!profile) {
     throw std::runtime_error(profile.error().message);
   }
+  return *profile;
+}
+
+void Container::enforce(const std::string& rules) {
+  const std::uint32_t profile = publish(rules);
   if (slot_ != 0) {
-    (void)enforcer_.switch_to(slot_, *profile);
+    (void)enforcer_.switch_to(slot_, profile);
     return;
   }
   struct stat info{};
@@ -180,7 +186,7 @@ void Container::enforce(const std::string& rules) {
   identity::Placement placement;
   placement.cgroup_path = "/" + cgroup_.filename().string();
   placement.cgroup_id = info.st_ino;
-  const auto slot = enforcer_.enrol(placement, *profile, 0);
+  const auto slot = enforcer_.enrol(placement, profile, 0);
   if (!slot) {
     throw std::runtime_error(slot.error().message);
   }

@@ -29,6 +29,8 @@ class Container {
 
   // Enrols with a policy of these [defaults] and [[rule]] tables, or switches to it.
   void enforce(const std::string& rules);
+  // The profile of such a policy.
+  std::uint32_t publish(const std::string& rules);
   // The exit code; kKilled; 126 when the exec itself gave EPERM.
   int run(const std::vector<std::string>& arguments) const;
   int probe(std::vector<std::string> arguments) const;
@@ -39,6 +41,7 @@ class Container {
   enforce::Enforcer& enforcer() { return enforcer_; }
   std::uint32_t slot() const { return slot_; }
   const std::filesystem::path& root() const { return root_; }
+  std::string cgroup_name() const { return cgroup_.filename(); }
   // Where the kernel's maps are pinned.
   const std::filesystem::path& maps() const { return maps_; }
 

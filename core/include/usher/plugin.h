@@ -168,6 +168,10 @@ typedef struct usher_identity {
  *       that shares the mount namespace of others is refused
  *   (3) the pid decides; a cgroup_path that is not the cgroup of that process is refused
  *
+ * CONTAINER_STARTING and CONTAINER_RUNNING of the container that a sandbox itself is
+ * (USHER_IDENTITY_SANDBOX): it is enrolled where a policy takes sandboxes in, whether its program
+ * waits or runs, and otherwise answered with USHER_OK alone.
+ *
  * Where the identity has USHER_IDENTITY_GUEST (since 1.2) no kernel of the agent's sees the
  * container: cgroup_path and pid are not read, CONTAINER_STARTING is no gate but says that it is
  * known and being created, and the gate is usher.guests/1's claim. USHER_IDENTITY_HOST_ROOT (since

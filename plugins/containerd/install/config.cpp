@@ -9,6 +9,7 @@
 #include "base/escape.hpp"
 #include "containerd/install/edit.hpp"
 #include "containerd/install/imports.hpp"
+#include "containerd/install/kata.hpp"
 
 namespace usher::containerd {
 namespace {
@@ -16,18 +17,6 @@ namespace {
 constexpr std::size_t kMaxFiles = 256;
 constexpr const char* kCri2 = "io.containerd.grpc.v1.cri";
 constexpr const char* kCri3 = "io.containerd.cri.v1.runtime";
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  return text;
-}
-
-bool is_kata(const Runtime& runtime) {
-  return lower(runtime.type).find("kata") != std::string::npos ||
-         lower(runtime.name).find("kata") != std::string::npos;
-}
 
 std::string at(const ConfigFile& file, std::uint32_t line) {
   return escape(file.path) + ":" + std::to_string(line) + ": ";
@@ -220,7 +209,7 @@ class Reader {
       if (runtime.type.empty() && name == "runc" && config_.generation.merges()) {
         runtime.type = "io.containerd.runc.v2";
       }
-      runtime.kata = is_kata(runtime);
+      runtime.kata = is_kata(runtime.name, runtime.type);
       config_.runtimes.push_back(std::move(runtime));
     }
   }

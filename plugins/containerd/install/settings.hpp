@@ -16,8 +16,9 @@ struct InstallOptions : install::Options {
   Mode mode = Mode::closed;
   std::string config = "/etc/containerd/config.toml";
   std::string spec_dir = "/etc/usher/containerd";
-  std::vector<std::string> runtimes;                            // empty: all but Kata's
-  std::vector<std::string> kata_handlers = {"kata", "kata-*"};  // globs of runtimes' names
+  std::vector<std::string> runtimes;  // empty: all but Kata's
+  std::vector<std::string>
+      kata_handlers;  // globs of runtimes' names, beside those whose type says so
   // Where the adapter asks, as it sees them; empty where they are not to be compared.
   std::string nri_socket;
   std::string cri_socket;

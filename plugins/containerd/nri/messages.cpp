@@ -14,11 +14,9 @@ constexpr std::size_t kMaxProblems = 16;
 constexpr std::size_t kMaxCgroupPath = 4096;
 constexpr std::uint32_t kMaxPid = 1U << 22;
 
-// containerd keeps a note of its own among a sandbox's labels.
-constexpr std::string_view kRuntimesLabel = "io.cri-containerd.kind";
-// containerd's own word in the container's specification. Over it NRI lays the annotations of CRI's
-// container configuration, which are the kubelet's and its device plugins' to write, not a pod
-// author's: the hook's state, which is the specification, is preferred where both are told.
+// The image as it was asked for: containerd's own word in the container's specification, which the
+// hook's state and CRI's record say too. Over it NRI lays the annotations of CRI's container
+// configuration, which are the kubelet's and its device plugins' to write, not a pod author's.
 constexpr std::string_view kImageKey = "io.kubernetes.cri.image-name";
 constexpr std::string_view kStateChange = "StateChange";
 
@@ -86,9 +84,6 @@ template <class Entries>
 Result<cri::Labels> pod_labels(const Entries& entries) {
   cri::LabelReader reader;
   for (const auto& entry : entries) {
-    if (entry.key() == kRuntimesLabel) {
-      continue;
-    }
     if (auto added = reader.add(entry.key(), entry.value()); !added) {
       return std::unexpected(std::move(added.error()));
     }
@@ -141,13 +136,15 @@ Result<Container> container(const v1::Container& from) {
   }
   to.pid = *pid;
   to.cgroup_path = *cgroup;
-  to.image = from.image();
-  if (to.image.empty()) {
-    for (const auto& entry : from.annotations()) {
-      if (entry.key() == kImageKey) {
-        to.image = entry.value();
-      }
+  for (const auto& entry : from.annotations()) {
+    if (entry.key() == kImageKey) {
+      to.image = entry.value();
     }
+  }
+  // The field of later runtimes is the name that the reference was resolved to: policies that were
+  // written for the other would not meet it.
+  if (to.image.empty()) {
+    to.image = from.image().name();
   }
   if (to.image.size() > cri::kMaxImage || !cri::is_text(to.image)) {
     return fail("its image is " + cri::shown(to.image) + ", which is no name of one");

@@ -38,7 +38,7 @@ constexpr std::int32_t bit(Event event) {
 // Runtimes with NRI up to 0.9 drop a plugin without a word that asks for more than these.
 inline constexpr std::int32_t kOldestEvents = 0x7ff;
 
-// As CRI tells it, and where it is. Labels that the runtime adds to the pod's are left out.
+// As CRI tells it, and where it is.
 struct Pod : cri::Sandbox {
   std::string cgroup_path;
   int pid = 0;  // of the pause process, or 0

@@ -4,8 +4,9 @@
 #
 #   containerd_start 2.1|1.7|1.6   a server on $CRI; skips the test where it cannot be had
 #   containerd_stop                the server goes, containers stay
-#   containerd_end                 pods, server and shims go; call it in a trap
+#   containerd_end                 pods, server and shims go; call it in a trap: it keeps the exit code
 #   CTD_NRI=1, CTD_BASE_SPEC=FILE  before the first start: NRI on $NRI, a base spec for the runtime runc
+#   CTD_ENTRYPOINT=JSON            before the first start: of the image, which is the sandboxes' too
 #   pod NAMESPACE NAME UID [cri_pods' options…]     see cri_pods --help; prints "SANDBOX CONTAINER"
 CTD_LAB=$ROOT/tests/lab/containerd
 CTD=$W/containerd
@@ -13,6 +14,7 @@ CRI=$CTD/cri.sock
 NRI=$CTD/nri.sock
 
 containerd_start() {
+  local sleeper='["/bin/sh","-c","trap exit TERM; while :; do sleep 1000 & wait; done"]'
   CTD_VERSION=$1
   if [ -z "${CTD_TREE:-}" ]; then
     CTD_TREE=$("$CTD_LAB/fetch" "$CTD_VERSION" 2>"$W/fetch.log") || {
@@ -24,12 +26,12 @@ containerd_start() {
     mount -t tmpfs none /run/containerd || skip_all "cannot mount a tmpfs"
     containerd_config
     "$CTD_LAB/image" "$CTD/box.tar" localhost/usher/box:1 \
-      '["/bin/sh","-c","trap exit TERM; while :; do sleep 1000 & wait; done"]' "$W/rootfs"
+      "${CTD_ENTRYPOINT:-$sleeper}" "$W/rootfs"
   fi
   PATH=$CTD_TREE/usr/bin:$PATH TMPDIR=$CTD/tmp \
     unshare -n "$CTD_TREE/usr/bin/containerd" -c "$CTD/config.toml" >>"$CTD/log" 2>&1 </dev/null &
   CTD_PID=$!
-  wait_for 30 ctr version || {
+  wait_for 30 containerd_answers || {
     tail -n 5 "$CTD/log" | sed 's/^/# /'
     not_ok "containerd $CTD_VERSION starts"
     finish
@@ -42,6 +44,8 @@ containerd_start() {
   }
 }
 
+# The program of many megabytes only when there is somebody to ask.
+containerd_answers() { [ -S "$CRI" ] && ctr version; }
 ctr() { "$CTD_TREE/usr/bin/ctr" -a "$CRI" "$@"; }
 pods() { "$BIN/tests/cri_pods" "$CRI" "$@"; }
 pod() {
@@ -119,6 +123,7 @@ containerd_stop() {
 }
 
 containerd_end() {
+  local status=$?
   [ -z "${CTD_PID:-}" ] || pods list 2>/dev/null | awk '$1 == "sandbox" {print $2}' |
     while read -r id; do pods remove "$id" >/dev/null 2>&1; done
   containerd_stop
@@ -133,4 +138,5 @@ containerd_end() {
   mount | awk -v under="$CTD/" 'index($3, under) == 1 {print $3}' | sort -r |
     while read -r where; do umount -l "$where" 2>/dev/null; done
   umount -l /run/containerd 2>/dev/null
+  return $status
 }

@@ -92,8 +92,32 @@ BOOST_AUTO_TEST_CASE(a_bad_value_is_an_error_that_says_what_was_expected) {
   expect_error("[hook]\ndeadline = \"1h\"", "usher.toml:2:12:", "such as \"500ms\"");
 }
 
-BOOST_AUTO_TEST_CASE(answers_for_unenrolled_pods_other_than_allow_are_refused_for_now) {
-  expect_error("[enforcement]\nunenrolled = \"deny\"", "usher.toml:2:14:", "not available yet");
+BOOST_AUTO_TEST_CASE(the_answer_for_unenrolled_pods_and_whom_it_is_about_are_read) {
+  const auto given = parse_config(
+      "[enforcement]\nunenrolled = \"deny\"\npause_programs = [\"/opt/pause\"]\n"
+      "pod_cgroups = [\"pods.slice\"]",
+      "f");
+  BOOST_REQUIRE(given.errors.empty());
+  BOOST_TEST(given.config.unenrolled == "deny");
+  BOOST_TEST(given.config.pause_programs == std::vector<std::string>{"/opt/pause"});
+  BOOST_TEST(given.config.pod_cgroups == std::vector<std::string>{"pods.slice"});
+  BOOST_TEST(parse_config("", "f").config.unenrolled == "allow");
+}
+
+BOOST_AUTO_TEST_CASE(pause_programs_are_plain_paths_and_pod_cgroups_plain_names) {
+  expect_error("[enforcement]\nunenrolled = \"refuse\"", "usher.toml:2:14:", "\"audit\"");
+  for (const char* path : {"pause", "/", "/a/../pause", "/pause/", "//pause"}) {
+    expect_error("[enforcement]\npause_programs = [\"" + std::string(path) + "\"]",
+                 "usher.toml:2:18:", "absolute paths");
+  }
+  expect_error("[enforcement]\npod_cgroups = [\"a/b\"]", "usher.toml:2:15:", "without a slash");
+  expect_error("[enforcement]\npod_cgroups = [\"\"]", "usher.toml:2:15:", "names of cgroups");
+  expect_error("[enforcement]\npod_cgroups = \"kubepods\"", "usher.toml:2:15:", "an array");
+  std::string many;
+  for (int i = 0; i < 9; ++i) {
+    many += "\"/a\", ";
+  }
+  expect_error("[enforcement]\npause_programs = [" + many + "]", "usher.toml:2:18:", "at most 8");
 }
 
 BOOST_AUTO_TEST_CASE(a_socket_path_that_the_kernel_would_not_take_is_an_error) {

@@ -140,6 +140,14 @@ class FakeEnforcer : public enforce::Enforcer {
     return {};
   }
   bool audit() const override { return audit_; }
+  Result<> set_unenrolled(const enforce::Unenrolled& wanted) override {
+    unenrolled_ = wanted;
+    calls.push_back("unenrolled " + std::to_string(wanted.answer));
+    return {};
+  }
+  std::uint32_t unenrolled() const override { return unenrolled_.answer; }
+  std::uint32_t exempt_slot() const override { return 0; }
+  const enforce::Unenrolled& unenrolled_rules() const { return unenrolled_; }
   const std::filesystem::path& cgroup_root() const override { return root_; }
 
   void use(policy::Capabilities capabilities) { capabilities_ = std::move(capabilities); }
@@ -150,6 +158,7 @@ class FakeEnforcer : public enforce::Enforcer {
   std::uint32_t next_slot_ = 1;
   std::uint32_t next_profile_ = 1;
   bool audit_ = false;
+  enforce::Unenrolled unenrolled_;
   std::filesystem::path root_ = "/sys/fs/cgroup";
 };
 
@@ -219,6 +228,7 @@ struct FakeMachine {
                 [this](const identity::Placement& placement) {
                   return shared_mntns.contains(placement.mntns);
                 },
+            .cgroup_path = [](std::uint64_t) { return std::string(); },
             .now = [] { return std::int64_t{1'700'000'000}; },
             .own_cgroup = 1,
             .own_container = "agent-itself"};
@@ -249,7 +259,9 @@ struct World {
   Enrolment enrolment{{registry, profiles, policies, records, enforcer, host, journal, locator,
                        sandboxes, std::chrono::milliseconds(100),
                        [this](std::uint32_t slot) { lifetimes.check(slot); }}};
-  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator,
+  Prepared prepared{
+      {loop, sandboxes, registry, policies, profiles, enforcer, [this] { return clock; }}};
+  Feed feed{{loop, sandboxes, enrolment, registry, enforcer, journal, locator, prepared,
              [this](std::uint32_t slot) { lifetimes.check(slot); }, [this] { return clock; }}};
 
   // A container that its runtime is about to start.

@@ -73,11 +73,40 @@ BOOST_AUTO_TEST_CASE(one_pass_tags_all_that_are_reported_in_a_row) {
 BOOST_AUTO_TEST_CASE(what_is_enrolled_already_is_confirmed_without_another_pass) {
   container("c1", 100, 50);
   BOOST_TEST(gate("c1", 100));
+  registry.by_container("c1")->started = true;  // the kernel saw its exec
   BOOST_TEST(running("c1", 100).has_value());
   machine.processes.erase(100);  // beyond telling, but enrolled and there
   BOOST_TEST(running("c1", 100).has_value());
   BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 0);
   BOOST_TEST(enforcer.slots.size() == 1U);
+}
+
+// One that was restored from a checkpoint passes its gate and never execs.
+BOOST_AUTO_TEST_CASE(what_runs_without_having_been_seen_to_exec_is_tagged) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(running("c1", 100).has_value());
+  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 1);
+  BOOST_TEST(running("c1", 100).has_value());
+  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 1);
+  BOOST_TEST(feed.found_running() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_no_gate_let_start_is_counted_named_and_warned_of) {
+  container("c1", 100, 50);
+  container("c2", 200, 60);
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(running("c1", 100).has_value());
+  BOOST_TEST(feed.found_running() == 0U);
+  BOOST_TEST(feed.warnings().empty());
+  BOOST_TEST(running("c2", 200).has_value());
+  BOOST_TEST(running("c2", 200).has_value());  // the next list names it again
+  BOOST_TEST(feed.found_running() == 1U);
+  BOOST_REQUIRE(feed.warnings().size() == 1U);
+  BOOST_TEST(feed.warnings().front().find("payments/pod-c2/main") != std::string::npos);
+  const auto text = log_text.str();
+  BOOST_TEST(text.find("\"event\":\"found-running\"") != std::string::npos);
+  BOOST_TEST(text.find("found-running") == text.rfind("found-running"));
 }
 
 BOOST_AUTO_TEST_CASE(another_identity_for_an_enrolled_container_is_refused_and_said) {

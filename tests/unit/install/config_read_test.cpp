@@ -90,13 +90,15 @@ BOOST_AUTO_TEST_CASE(where_no_file_is_the_built_in_runtime_counts) {
   BOOST_TEST(read(k17).blank);
 }
 
-BOOST_AUTO_TEST_CASE(kata_is_known_by_its_type_or_its_name) {
+BOOST_AUTO_TEST_CASE(kata_is_known_by_its_type_else_by_its_name) {
   write(kRoot, "version = 2\n" + v2(".runtimes.vm]\nruntime_type = \"io.containerd.kata.v2\"\n") +
                    v2(".runtimes.Kata-qemu]\n") +
+                   v2(".runtimes.kata-x]\nruntime_type = \"io.containerd.runc.v2\"\n") +
                    v2(".runtimes.runc]\nruntime_type = \"io.containerd.runc.v2\"\n"));
   const auto config = read(k17);
   BOOST_TEST(find(config, "vm")->kata);
   BOOST_TEST(find(config, "Kata-qemu")->kata);
+  BOOST_TEST(!find(config, "kata-x")->kata);
   BOOST_TEST(!find(config, "runc")->kata);
 }
 
