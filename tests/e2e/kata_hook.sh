@@ -64,10 +64,12 @@ for applet in sh touch sleep; do ln -s busybox "$W/rootfs/bin/$applet"; done
 : >"$W/agent.log"
 
 RELAY=
+SERVER=
 clean_up() {
   local status=$?
   kata_agent_stop
   [ -z "$RELAY" ] || kill "$RELAY" 2>/dev/null
+  [ -z "$SERVER" ] || kill "$SERVER" 2>/dev/null
   find "$CG" -depth -type d -exec rmdir {} + 2>/dev/null
   exit $status
 }
@@ -172,6 +174,29 @@ kata_agent_start "$W/rootfs" "$W/run" "$CG" "$W/agent.log"
 kata sandbox "$W/hooks"
 check "with fail = open it does" eval 'container open && run_to_end open && ran open'
 check "and that is said" grep -q 'starts without policy because usher-hook.conf says fail = open' "$W/agent.log"
+
+# The guest has an agent of ours, which hook_server stands for: only that is asked.
+kata_agent_stop
+kata_hooks "$W/hooks" "agent = $W/agent.sock" "relay = unix:$W/relay" "deadline = 1900ms"
+server() { # server MODE
+  [ -z "$SERVER" ] || kill "$SERVER"
+  rm -f "$W/agent.sock"
+  "$BIN/tests/hook_server" "$W/agent.sock" "$1" >"$W/server.log" 2>&1 &
+  SERVER=$!
+  wait_for grep -q ready "$W/server.log"
+}
+server go
+kata_agent_start "$W/rootfs" "$W/run" "$CG" "$W/agent.log"
+kata sandbox "$W/hooks"
+check "with an agent in the guest, its GO is enough" eval 'container asked && run_to_end asked && ran asked'
+check "it is asked for the container, and told of its start" eval \
+  'grep -q "^HOOK_STAGE_PRESTART kata" "$W/server.log" && grep -q "^HOOK_STAGE_POSTSTART kata" "$W/server.log"'
+server refuse
+refute "its refusal is one" container told-no
+check "and the process was killed" eval '[[ $ANSWER == *"signal 9)" ]]'
+server garbage
+refute "what is no agent is none" container untold
+kata_hooks "$W/hooks" "relay = unix:$W/relay" "deadline = 1900ms"
 
 # What no guest hook can see: hooks in the specification keep the guest's away.
 kata_spec "$W/skipped.json" container skipped pause payments web-0 main /bin/touch /marks/skipped

@@ -1,14 +1,22 @@
 # shellcheck shell=bash
 # Virtual machines as Kata's sandboxes, beside a real containerd. Sourced after tests/e2e/lib.sh,
-# tests/vm/kata/lib.sh and tests/lab/containerd/lib.sh, inside world().
+# inside world().
 #
-#   kata_places             folders, and the runtime as $KATA/runtime
-#   kata_containerd         containerd's runtime handler "other" is Kata, from now on
-#   kata_machine NAME CONF… boots a machine that waits for its sandbox; CONF: its usher-hook.conf
-#   kata_ready NAME         waits until it answers
-#   guest SANDBOX REQUEST…  one request to the agent that is played in that sandbox
-#   kata_end                ends them all
+#   kata_world CONF -- NAME…  boots machines with CONF as their usher-hook.conf, runs containerd, whose
+#                             runtime handler "other" is Kata then, and usherd over its NRI
+#   kata_pod NAMESPACE NAME NUMBER [OPTION…]  a pod in a machine that is free; prints the sandbox
+#   kata_container SANDBOX NAMESPACE POD NUMBER NAME COMMAND…   one in it, not started; prints it
+#   guest SANDBOX REQUEST…    one request to the agent that is played in that sandbox
+#   guest_ran SANDBOX MARK    did a container there write that mark?
+#   may_not_start, may_not_run
 KATA=$W/kata
+KATA_CGROUP=$CG
+KATA_RUNS=()
+CTD_LAB=$ROOT/tests/lab/containerd CTD=$W/containerd
+# shellcheck source=lib.sh
+. "$ROOT/tests/vm/kata/lib.sh"
+# shellcheck source=../../e2e/containerd_lib.sh
+. "$E2E/containerd_lib.sh"
 
 kata_places() {
   mkdir -p "$KATA"/{sandboxes,machines}
@@ -41,7 +49,7 @@ kata_machine() {
 
 kata_answers() { "$BIN/tests/kata_call" "$KATA/machines/link-$1/kata.hvsock" guest true; }
 kata_ready() {
-  wait_for 180 kata_answers "$1" && return
+  wait_for 300 kata_answers "$1" && return
   sed 's/^/# /' "$W/out/machine-$1" | tail -n 5
   return 1
 }
@@ -59,4 +67,53 @@ kata_end() {
   for run in "${KATA_RUNS[@]}"; do wait "$run" 2>/dev/null; done
   KATA_RUNS=()
 }
-KATA_RUNS=()
+
+kata_world() {
+  local conf=() name
+  while [ "$1" != -- ]; do
+    conf+=("$1")
+    shift
+  done
+  shift
+  command -v jq >/dev/null || skip_all "jq is not installed"
+  [ -e "$ADAPTERS/kata.so" ] || skip_all "the adapter kata is not built"
+  USHER_LAB_DIR=${USHER_LAB_DIR:-$ROOT/build/lab} "$ROOT/tests/lab/vhost-device-vsock" >/dev/null || exit 77
+  mkdir -p "$CG"
+  kata_places
+  for name in "$@"; do kata_machine "$name" "${conf[@]}"; done
+  export CTD_NRI=1
+  containerd_world "${CONTAINERD:-2.1}"
+  trap 'kata_end; containerd_end; world_end' EXIT
+  kata_containerd
+  containerd_kill
+  containerd_start "$CTD_VERSION"
+  sed -i 's/^select = .*/select = ["containerd", "kata"]/' "$W/usher.toml" "$W/usher.base"
+  rm -f "$W/policy.d"/*.toml
+  deny_programs guest-programs 'namespaces = ["payments"]'
+  mode nri 'kata_handlers = ["other"]' '[adapters.kata]' \
+    "sandboxes = [\"$KATA/sandboxes/{sandbox}/kata.hvsock\"]"
+  for name in "$@"; do
+    if kata_ready "$name"; then ok "the machine $name runs"; else
+      not_ok "the machine $name runs"
+      finish
+    fi
+  done
+}
+
+kata_pod() {
+  local namespace=$1 name=$2 number=$3
+  shift 3
+  pod "$namespace" "$name" "$(uid "$number")" --handler other "$@"
+}
+kata_container() {
+  local sandbox=$1 namespace=$2 name=$3 number=$4 container=$5 word words=()
+  shift 5
+  for word in "$@"; do words+=(--command "$word"); done
+  pods container --sandbox "$sandbox" --namespace "$namespace" --name "$name" --uid "$(uid "$number")" \
+    --cgroup-parent "$CG" --container "$container" "${words[@]}"
+}
+guest_ran() { guest "$1" guest "test -e /run/kata-rootfs/marks/$2" | grep -q 'exit 0'; }
+may_not_start() { # may_not_start TEXT CONTAINER
+  if pods start "$2" >"$W/out/$2" 2>&1; then not_ok "$1: it started"; else ok "$1"; fi
+}
+may_not_run() { if guest_ran "$2" "$3"; then not_ok "$1"; else ok "$1"; fi; } # TEXT SANDBOX MARK

@@ -1,11 +1,12 @@
 #include "channel.hpp"
 
+#include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
+#include <filesystem>
 #include <iostream>
 
 namespace usher::kata {
@@ -103,7 +104,11 @@ Result<> serve_connections(const std::string& where, const Obey& obey) {
 
 Result<std::string> call_guest(const std::string& socket, unsigned port,
                                const std::string& request) {
-  const auto fd = unix_socket(socket, false);
+  // A sandbox's id and the socket's name are together longer than an address may be.
+  const std::filesystem::path path(socket);
+  const Fd folder(::open(path.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const auto fd = unix_socket(
+      "/proc/self/fd/" + std::to_string(folder.get()) + "/" + path.filename().string(), false);
   if (!fd) {
     return std::unexpected(fd.error());
   }
