@@ -102,7 +102,7 @@ void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
   }
   feed_.hooked(who.container_id);
   if (const auto* pod = feed_.pod(who.sandbox_id); pod != nullptr) {
-    cri::join(who, *pod, kNriSource);
+    join_record(who, *pod, kNriSource);
     return answer.is(who);
   }
   records_.answer(host_, std::move(who), std::move(answer));
