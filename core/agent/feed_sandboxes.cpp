@@ -19,6 +19,10 @@ const std::string& sandbox_of(const identity::Identity& who) {
   return who.sandbox_id.empty() ? who.container_id : who.sandbox_id;
 }
 
+bool is_gone(const Result<identity::Placement>& process) {
+  return !process && process.error().code == ESRCH;
+}
+
 }  // namespace
 
 void Feed::sandbox_starting(AdapterEvent event) {
@@ -94,8 +98,8 @@ void Feed::sandbox_gone(const AdapterEvent& event) {
 void Feed::policies_changed() {
   for (auto& [id, place] : std::exchange(pauses_, {})) {
     const auto* record = p_.sandboxes.find(place.runtime, id);
-    if (record == nullptr) {
-      continue;
+    if (record == nullptr || (place.pid > 0 && is_gone(p_.locator.place_running(place.pid)))) {
+      continue;  // runtimes keep the record of a pod that has ended until it is removed
     }
     auto who = *record;
     who.container_id = id;

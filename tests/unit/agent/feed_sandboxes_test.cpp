@@ -82,6 +82,16 @@ BOOST_AUTO_TEST_CASE(a_pause_whose_pod_is_gone_is_not_looked_for_again) {
   BOOST_TEST(feed.warnings().empty());
 }
 
+// A pod that has run to its end, which nobody has removed.
+BOOST_AUTO_TEST_CASE(a_pause_that_has_ended_is_no_refusal_when_a_policy_comes_later) {
+  BOOST_TEST(publish(Kind::container_running, pause(), 100).has_value());
+  machine.processes.erase(100);
+  policies.use({{with_sandboxes()}});
+  feed.policies_changed();
+  BOOST_TEST(registry.size() == 0U);
+  BOOST_TEST(feed.warnings().empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace usher::agent::test
