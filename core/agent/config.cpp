@@ -90,7 +90,8 @@ void read_enforcement(TomlTable table, Config& config) {
       table, "pause_programs", USHER_EXEMPT_PROGRAMS, "absolute paths without . and ..",
       [](const std::string& path) {
         return path.starts_with('/') && path != "/" &&
-               std::filesystem::path(path).lexically_normal() == path && !path.ends_with('/');
+               std::filesystem::path(path).lexically_normal().string() == path &&
+               !path.ends_with('/');
       },
       config.pause_programs);
   read_list(

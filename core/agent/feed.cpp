@@ -82,6 +82,11 @@ void Feed::container_running(AdapterEvent event) {
     return;
   }
   const auto admitted = p_.enrolment.admit(reported(event));
+  const auto* known = p_.registry.by_container(id);
+  if (!admitted && known != nullptr &&
+      (known->workload.ended || !p_.locator.exists(known->workload.placement))) {
+    return answer(event, {});  // it was let start, and is over already
+  }
   if (!admitted) {
     remember(event, admitted.error());
     answer(event, std::unexpected(admitted.error()));

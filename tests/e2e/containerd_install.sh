@@ -2,7 +2,7 @@
 # tests: native
 # timeout: 900
 # containerd's installer on the real containerd 1.6, 1.7 and 2.1: plan, install, verify, uninstall;
-# killed at each step; started on what comes out, with pods whose gate is called.
+# killed at each step; started on what comes out, with pods whose gate is called, and answered by the agent.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 world "$@"
@@ -13,7 +13,15 @@ done
 command -v runc >/dev/null || skip_all "runc is not installed"
 # shellcheck source=../lab/containerd/lib.sh
 . "$ROOT/tests/lab/containerd/lib.sh"
+# shellcheck source=containerd_lib.sh
+. "$E2E/containerd_lib.sh"
 trap 'containerd_end; server_stop; world_end' EXIT
+export USHER_BACKEND=tracepoint
+write_config
+sed -i 's/^select = .*/select = ["containerd"]/' "$W/usher.toml"
+cp "$W/usher.toml" "$W/usher.base"
+deny_programs by-label 'namespaces = ["payments"]
+pod_labels = { app = "api" }' kill
 
 server_start() {
   "$SERVER" "$W/run/hook.sock" go >"$W/calls" &
@@ -138,6 +146,7 @@ by_version() {
   CTD_VERSION=$v
   CTD=$W/containerd-$v
   CRI=$CTD/cri.sock
+  NRI=$CTD/nri.sock
   CONFIG=$CTD/config.toml
   SPECS=$W/etc-usher-$v
   PROGRAMS=$W/opt-$v
@@ -185,6 +194,23 @@ by_version() {
     sh -c "[ \"\$(grep -c 'Max open files *1024 *1024' /proc/\$('$CTD_TREE/usr/bin/ctr' -a '$CRI' -n k8s.io task ls | awk '\$1 == \"${container:-none}\" {print \$2}')/limits)\" = 0 ]"
   [ -z "${sandbox:-}" ] || pods remove "$sandbox" >/dev/null 2>&1
   check "$v: and its end is told" wait_for 5 sh -c "grep -q POSTSTOP '$W/calls'"
+
+  # The same with the agent itself behind the gate.
+  server_stop
+  mode closed
+  read -r sandbox container < <(pod payments real "$(uid 9)" --label app=api --container main \
+    --command /denied/probe --command mark --command /tmp/real)
+  ran real && not_ok "$v: what is denied ran behind the installed gate"
+  killed_by_policy "${container:-none}" && ok "$v: the agent enforces at the installed gate" ||
+    not_ok "$v: no verdict of the agent at the installed gate"
+  [ -z "${sandbox:-}" ] || pods remove "$sandbox" >/dev/null 2>&1
+  agent_kill
+  if pod payments dead "$(uid 10)" --label app=api --container main >"$W/out/dead" 2>&1; then
+    not_ok "$v: a container started while the agent was dead"
+  else
+    ok "$v: nothing starts while the agent is dead"
+  fi
+  server_start
 
   runtime verify --set cri.socket=/run/elsewhere.sock >"$W/out/verify" 2>&1
   check "$v: verify sees an adapter that asks elsewhere" grep -q "problem: containerd listens on $CRI, and the adapter asks" "$W/out/verify"

@@ -61,6 +61,8 @@ closed_holds() { # TEXT
 adopted_at_least() { # TEXT
   if [ $STATUS -ne 0 ]; then
     ran "after-$MARK" && not_ok "$1: refused, and it ran" || ok "$1: does not start"
+  elif ! wait_for 20 ran "after-$MARK"; then
+    not_ok "$1: started, and nothing of it runs"
   elif ! ran "$MARK"; then
     killed_by_policy "$C" && ok "$1: starts under its policy" || not_ok "$1: started, and there is no verdict"
   else

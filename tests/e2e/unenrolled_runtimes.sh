@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: both
-# timeout: 400
+# timeout: 900
 # What unenrolled = audit and deny do to containers of real runtimes in a pod's cgroup that nobody
 # enrolled: their programs and nothing of the runtime's own setup; and whom they leave alone.
 # shellcheck source=lib.sh
@@ -14,7 +14,7 @@ answer() { # answer WORD: the agent starts anew with it, and it is in force
   agent_stop
   sed -i -e '/^unenrolled = /d' -e "s/^pins = .*/&\nunenrolled = \"$1\"/" "$W/usher.toml"
   need_agent
-  wait_for 20 in_force "$1" || not_ok "unenrolled = $1 comes into force"
+  wait_for 60 in_force "$1" || not_ok "unenrolled = $1 comes into force"
 }
 in_force() { ctl status --json | grep -q "\"unenrolled\": *\"$1\""; }
 other_hook() { printf '{"path":"/bin/sh","args":["sh","-c","exec cat >/dev/null"],"env":["PATH=/bin:/usr/bin"]}'; }
@@ -52,13 +52,13 @@ for rt in $(runtimes); do
   unknown "audit-$rt" -- "${words[@]}"
   run "$rt" "audit-$rt"
   check "$rt, audit: it runs" marked "$rt-audit"
-  check "$rt, audit: and is told, with pod and container" wait_for 5 verdict_of would-deny "audit-$rt"
+  check "$rt, audit: and is told, with pod and container" wait_for 30 verdict_of would-deny "audit-$rt"
 
   answer deny
   mapfile -t words < <(mark_of "$rt-deny")
   unknown "deny-$rt" -- "${words[@]}"
   run "$rt" "deny-$rt" && not_ok "$rt, deny: its start is a success"
-  check "$rt, deny: it is told" wait_for 5 verdict_of deny "deny-$rt"
+  check "$rt, deny: it is told" wait_for 30 verdict_of deny "deny-$rt"
   marked "$rt-deny" && not_ok "$rt, deny: it ran" || ok "$rt, deny: it does not run"
   exec_in "$rt" "old-$rt" /usr/bin/probe mark "/marks/$rt-old"
   marked "$rt-old" && not_ok "$rt, deny: exec into what was never enrolled ran" ||
@@ -90,7 +90,7 @@ for rt in $(runtimes); do
   exec_in "$rt" "known-$rt" /usr/bin/probe mark "/marks/$rt-known-dead"
   check "$rt, agent dead: an enrolled container goes on" marked "$rt-known-dead"
   need_agent
-  check "$rt, agent dead: what nobody enrolled is told when it is back" wait_for 5 verdict_of deny "dead-$rt"
+  check "$rt, agent dead: what nobody enrolled is told when it is back" wait_for 30 verdict_of deny "dead-$rt"
   marked "$rt-dead" && not_ok "$rt, agent dead: it ran" || ok "$rt, agent dead: it does not run"
   check "$rt: usherctl counts both" sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' status |
     tee '$W/status' | grep -q 'unenrolled pods: deny (met by [1-9]' && grep -q 'pause_programs [1-9]' '$W/status'"
