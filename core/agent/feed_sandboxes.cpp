@@ -40,7 +40,7 @@ void Feed::sandbox_starting(AdapterEvent event) {
   answer(event, kept);
 }
 
-// Its program may run already, or may be about to: both are enrolled and then tagged.
+// Its program may run already, and is tagged then, or be about to, and takes its identity by exec.
 void Feed::sandbox_container(AdapterEvent event) {
   const auto id = event.identity.container_id;
   const auto refuse = [&](const Error& why) {
@@ -78,9 +78,14 @@ void Feed::sandbox_container(AdapterEvent event) {
   }
   refused_.erase(id);
   auto* entry = p_.registry.by_container(id);
-  if (entry != nullptr && std::exchange(entry->started, true)) {
+  if (entry == nullptr || entry->started) {
     return answer(event, {});
   }
+  if (event.kind == Kind::container_starting) {
+    answer(event, {});
+    return tag_unless_seen(id, {});
+  }
+  entry->started = true;
   tag_soon(std::move(event.done));
 }
 
