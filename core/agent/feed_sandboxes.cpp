@@ -103,11 +103,17 @@ void Feed::sandbox_gone(const AdapterEvent& event) {
 void Feed::policies_changed() {
   for (auto& [id, place] : std::exchange(pauses_, {})) {
     const auto* record = p_.sandboxes.find(place.runtime, id);
-    if (record == nullptr || (place.pid > 0 && is_gone(p_.locator.place_running(place.pid)))) {
-      continue;  // runtimes keep the record of a pod that has ended until it is removed
+    if (record == nullptr) {
+      continue;
     }
     auto who = *record;
     who.container_id = id;
+    // Runtimes keep the record of a pod that has ended until it is removed. It is looked for only
+    // where a policy asks: there are a thousand pods.
+    const auto selected = p_.enrolment.selected(who, place.runtime);
+    if (selected && *selected && place.pid > 0 && is_gone(p_.locator.place_running(place.pid))) {
+      continue;
+    }
     sandbox_container({.kind = Kind::container_running,
                        .adapter = std::move(place.adapter),
                        .runtime = std::move(place.runtime),
