@@ -85,6 +85,11 @@ class Host {
   virtual asio::awaitable<Result<identity::Identity>> identify(
       std::string runtime, identity::OciState state, std::string raw_state,
       std::chrono::milliseconds deadline) = 0;
+  // The runtime that policies know a container by which was identified just now, where that is not
+  // the one that its hook named.
+  virtual std::string runtime_of(const identity::Identity& /*who*/, const std::string& named) {
+    return named;
+  }
   virtual std::vector<AdapterInfo> adapters() const = 0;
   // Offers usher.guests/1 to adapters; before start. `desk` outlives this.
   virtual void serve_guests(GuestDesk& desk) { (void)desk; }

@@ -14,6 +14,16 @@ namespace {
 
 constexpr std::chrono::milliseconds kSettle{100};  // a ConfigMap's swap is several renames
 
+// Where the backend is left open and this kernel can do none, the one that enforces nothing; but
+// not in place of one that is at work already.
+Result<std::unique_ptr<enforce::Enforcer>> open_guest_enforcer(const enforce::Options& options) {
+  auto enforcer = enforce::Enforcer::open(options);
+  if (enforcer || options.backend != "auto" || enforce::Enforcer::attached(options.pins)) {
+    return enforcer;
+  }
+  return enforce::Enforcer::open_none(enforcer.error().message);
+}
+
 }  // namespace
 
 Agent::Agent(Config config, Log& log)
@@ -33,8 +43,9 @@ Agent::~Agent() = default;
 // The dataflow, in order: state and kernel, policies, adapters; what an earlier agent left is taken
 // over before anybody new is let in.
 Result<> Agent::open() {
-  for (const auto step : {&Agent::open_state, &Agent::open_policies, &Agent::open_adapters,
-                          &Agent::take_over, &Agent::answer_unenrolled, &Agent::open_service}) {
+  for (const auto step :
+       {&Agent::open_state, &Agent::open_guest, &Agent::open_policies, &Agent::open_adapters,
+        &Agent::take_over, &Agent::answer_unenrolled, &Agent::open_service}) {
     if (auto done = (this->*step)(); !done) {
       return done;
     }
@@ -42,6 +53,17 @@ Result<> Agent::open() {
   collect_failed_open();
   watch();
   return {};
+}
+
+Result<std::unique_ptr<enforce::Enforcer>> Agent::open_enforcer() const {
+  const enforce::Options options{
+      .backend = config_.backend,
+      .pins = config_.pins,
+      .cgroup_root = {},
+      .event_burst = config_.event_burst,
+      .event_window_ms = static_cast<std::uint32_t>(config_.event_window.count())};
+  return config_.guest_relay.empty() ? enforce::Enforcer::open(options)
+                                     : open_guest_enforcer(options);
 }
 
 Result<> Agent::open_state() {
@@ -69,12 +91,7 @@ Result<> Agent::open_state() {
   }
   records_.emplace(std::move(*records));
   rules_.emplace(std::move(*rules));
-  auto enforcer = enforce::Enforcer::open(
-      {.backend = config_.backend,
-       .pins = config_.pins,
-       .cgroup_root = {},
-       .event_burst = config_.event_burst,
-       .event_window_ms = static_cast<std::uint32_t>(config_.event_window.count())});
+  auto enforcer = open_enforcer();
   if (!enforcer) {
     return std::unexpected(enforcer.error());
   }
@@ -89,22 +106,39 @@ Result<> Agent::open_state() {
   return {};
 }
 
+Result<> Agent::open_guest() {
+  if (config_.guest_relay.empty()) {
+    return {};
+  }
+  auto relay = guest::parse_relay_address(config_.guest_relay);
+  if (!relay) {
+    return fail_in("the host's relay", relay.error());
+  }
+  guest_ = std::make_unique<GuestSide>(
+      GuestSide::Parts{loop_, std::move(*relay), config_.run_dir / "guest-session", *enforcer_,
+                       registry_, hub_, journal_, [this](std::string_view why) { reload(why); }});
+  return {};
+}
+
 Result<> Agent::open_policies() {
-  store_.emplace(PolicyStore::Options{config_.policy_directory,
-                                      config_.state_dir / "last-good.json", config_.allow_empty},
-                 [this](const policy::Policy& policy) -> Result<> {
-                   const policy::RuleSet alone{{std::make_shared<policy::Policy>(policy)}};
-                   const auto image =
-                       policy::compile(alone, {enforcer_->key(), 0, enforcer_->capabilities()},
+  PolicyStore::Options options{config_.policy_directory, config_.state_dir / "last-good.json",
+                               config_.allow_empty};
+  if (guest_) {
+    options.directory.clear();
+    options.texts = [this] { return guest_->texts(); };
+  }
+  store_.emplace(std::move(options), [this](const policy::Policy& policy) -> Result<> {
+    const policy::RuleSet alone{{std::make_shared<policy::Policy>(policy)}};
+    const auto image = policy::compile(alone, {enforcer_->key(), 0, enforcer_->capabilities()},
                                        [](const policy::RuleName&) { return USHER_RULE_FIRST; });
-                   return image ? Result<>{} : std::unexpected(image.error());
-                 });
+    return image ? Result<>{} : std::unexpected(image.error());
+  });
   store_->restore();
   for (const auto& problem : store_->restore_problems()) {
     journal_.log().warning(problem);
   }
   store_->load();
-  if (store_->set().policies.empty() && !store_->current()) {
+  if (!guest_ && store_->set().policies.empty() && !store_->current()) {
     return fail(
         fmt::format("no policy can be put in force: {}; usherd does not start without "
                     "policies, unless allow_empty = true under [policies]",
@@ -115,6 +149,11 @@ Result<> Agent::open_policies() {
 }
 
 Result<> Agent::open_adapters() {
+  if (guest_) {
+    adapters_ = guest_->host();
+    guest_->start(*store_);
+    return adapters_->start();
+  }
   adapters_ = adapter::Host::create(
       loop_, host_options(config_),
       // Events come while the loop runs, which is after open().
@@ -182,7 +221,8 @@ Result<> Agent::answer_unenrolled() {
                                              .agent_cgroup = locator_.own_pod_cgroup});
   std::vector<std::string> running;
   for (const auto& info : adapters_->adapters()) {
-    if (info.state == adapter::AdapterInfo::State::running) {
+    // In a guest nobody lists what runs.
+    if (!guest_ && info.state == adapter::AdapterInfo::State::running) {
       running.push_back(info.name);
     }
   }

@@ -14,6 +14,7 @@
 #include "agent/directory_watch.hpp"
 #include "agent/enrolment.hpp"
 #include "agent/feed.hpp"
+#include "agent/guest_side.hpp"
 #include "agent/guests.hpp"
 #include "agent/lifetimes.hpp"
 #include "agent/policy_store.hpp"
@@ -36,13 +37,16 @@ class Agent {
   void run();
 
  private:
+  Result<std::unique_ptr<enforce::Enforcer>> open_enforcer() const;
   Result<> open_state();
+  Result<> open_guest();
   Result<> open_policies();
   Result<> open_adapters();
   Result<> take_over();
   Result<> answer_unenrolled();
   Result<> open_service();
   void watch();
+  void tell_ready();
   void pump_events();
   void on_kernel_event(const usher_kernel_event& record);
   void on_signal();
@@ -73,6 +77,7 @@ class Agent {
   std::optional<UnenrolledPods> unenrolled_;
   std::optional<ProfileCache> profiles_;
   std::optional<Lifetimes> lifetimes_;
+  std::unique_ptr<GuestSide> guest_;  // null: this is a node's agent
   std::unique_ptr<adapter::Host> adapters_;
   Sandboxes sandboxes_;
   std::optional<Guests> guests_;

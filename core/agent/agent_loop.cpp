@@ -20,11 +20,15 @@ namespace {
 constexpr std::chrono::seconds kSuppressedPeriod{10};
 constexpr std::chrono::seconds kSweepPeriod{30};
 constexpr std::chrono::milliseconds kStopGrace{700};
+constexpr std::chrono::seconds kGuestPatience{5};
 
 }  // namespace
 
 void Agent::watch() {
   for (auto* directory : {&policy_watch_, &spool_watch_}) {
+    if (guest_ && directory == &policy_watch_) {
+      continue;
+    }
     if (auto watching = directory->start(); !watching) {
       journal_.log().warning(watching.error().message + "; changes are seen on SIGHUP only");
     }
@@ -42,13 +46,29 @@ void Agent::watch() {
 
 void Agent::run() {
   server_->start();
-  const auto status = fmt::format(
-      "{} workloads, {} policies, backend {}", registry_.size(), store_->set().policies.size(),
-      enforcer_->backend() == enforce::Backend::lsm ? "lsm" : "tracepoint");
+  manager_.keep_alive();
+  if (guest_) {
+    // What starts the guest's containers waits for this agent, so that the session comes first; but
+    // a host without a relay is not to hang the guest's boot: its containers are refused.
+    guest_->when_open(kGuestPatience, [this](bool open) {
+      if (!open) {
+        journal_.log().warning(
+            "ready without a session: containers are refused until there is one");
+      }
+      tell_ready();
+    });
+  } else {
+    tell_ready();
+  }
+  loop_.run();
+}
+
+void Agent::tell_ready() {
+  const auto status =
+      fmt::format("{} workloads, {} policies, backend {}", registry_.size(),
+                  store_->set().policies.size(), enforce::word(enforcer_->backend()));
   journal_.log().info("ready: " + status, {{"hook_socket", config_.hook_socket.string()}});
   manager_.ready(status);
-  manager_.keep_alive();
-  loop_.run();
 }
 
 void Agent::pump_events() {
@@ -77,6 +97,9 @@ void Agent::on_kernel_event(const usher_kernel_event& record) {
   } else if (record.type == USHER_EVENT_ARMED) {
     if (auto* entry = registry_.by_slot(record.workload)) {
       entry->started = true;
+      if (guest_) {
+        guest_->armed(*entry);
+      }
     }
   }
 }
@@ -124,8 +147,10 @@ void Agent::reload(std::string_view why) {
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begin);
+  // A guest begins with what it had; the host's word comes later.
+  const auto level = guest_ && !guest_->texts() ? LogLevel::info : LogLevel::error;
   for (const auto& error : store_->errors()) {
-    journal_.tell(LogLevel::error, "reload", "policy not taken: " + error);
+    journal_.tell(level, "reload", "policy not taken: " + error);
   }
   for (const auto& warning : store_->warnings()) {
     journal_.log().warning(warning);

@@ -10,6 +10,7 @@
 #include "agent/toml_reader.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "guest/relay_address.hpp"
 #include "usher_bpf.h"
 
 namespace usher::agent {
@@ -183,6 +184,16 @@ void read_hook(TomlTable table, Config& config) {
   table.finish();
 }
 
+void read_guest(TomlTable table, Config& config) {
+  if (const auto relay = table.text("relay")) {
+    if (const auto address = guest::parse_relay_address(*relay); !address) {
+      table.error("relay", address.error().message);
+    }
+    config.guest_relay = *relay;
+  }
+  table.finish();
+}
+
 void read_tetragon(TomlTable table, Config& config) {
   const auto socket = table.absolute_path("socket");
   assign(config.tetragon_socket, socket);
@@ -251,9 +262,21 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
                           escape(text)));
 }
 
-ConfigResult parse_config(std::string_view text, const std::string& file,
-                          const AdapterPath& adapter_path) {
+namespace {
+
+// Shorter than the guest hook waits for the agent, which is shorter than Kata waits for the hook.
+constexpr std::chrono::milliseconds kGuestDeadline{1400};
+
+enum class Kind : std::uint8_t { node, guest };
+
+ConfigResult parse(std::string_view text, const std::string& file, const AdapterPath& adapter_path,
+                   Kind kind) {
   ConfigResult result;
+  if (kind == Kind::guest) {
+    result.config.state_dir.clear();
+    result.config.allow_empty = true;
+    result.config.hook_deadline = kGuestDeadline;
+  }
   TomlErrors errors;
   const auto parsed = policy::parse_toml(text, file);
   if (!parsed) {
@@ -261,7 +284,7 @@ ConfigResult parse_config(std::string_view text, const std::string& file,
     result.errors = errors.take();
     return result;
   }
-  TomlTable top(*parsed, {file, 1, 1}, "usher.toml", errors);
+  TomlTable top(*parsed, {file, 1, 1}, kind == Kind::guest ? "guest.toml" : "usher.toml", errors);
   const auto section = [&](std::string_view name, auto&& read) {
     static const policy::TomlTable nothing;
     const auto* node = top.node(name);
@@ -276,28 +299,59 @@ ConfigResult parse_config(std::string_view text, const std::string& file,
   };
   section("agent", read_agent);
   section("enforcement", read_enforcement);
-  section("policies", read_policies);
-  section("adapters", [&](TomlTable table, Config& config) {
-    read_adapters(std::move(table), config, errors, adapter_path);
-  });
   section("log", read_log);
   section("hook", read_hook);
-  section("compat",
-          [&](TomlTable table, Config& config) { read_compat(std::move(table), config, errors); });
+  if (kind == Kind::guest) {
+    section("guest", read_guest);
+  } else {
+    section("policies", read_policies);
+    section("adapters", [&](TomlTable table, Config& config) {
+      read_adapters(std::move(table), config, errors, adapter_path);
+    });
+    section("compat", [&](TomlTable table, Config& config) {
+      read_compat(std::move(table), config, errors);
+    });
+  }
   top.finish();
+  if (result.config.state_dir.empty()) {
+    result.config.state_dir = result.config.run_dir / "state";
+  }
   result.errors = errors.take();
   return result;
 }
 
+}  // namespace
+
+ConfigResult parse_config(std::string_view text, const std::string& file,
+                          const AdapterPath& adapter_path) {
+  return parse(text, file, adapter_path, Kind::node);
+}
+
+ConfigResult parse_guest_config(std::string_view text, const std::string& file) {
+  return parse(text, file, {}, Kind::guest);
+}
+
+namespace {
+
+Result<std::string> read_config(const std::filesystem::path& file) {
+  auto text = read_file(file, kConfigLimit);
+  return text
+             ? std::move(text)
+             : fail(fmt::format("{}; give the configuration with --config FILE or install it there",
+                                text.error().message));
+}
+
+}  // namespace
+
 ConfigResult load_config(const std::filesystem::path& file, const AdapterPath& adapter_path) {
-  const auto text = read_file(file, kConfigLimit);
-  if (!text) {
-    ConfigResult result;
-    result.errors.push_back(fmt::format(
-        "{}; give the configuration with --config FILE or install it there", text.error().message));
-    return result;
-  }
-  return parse_config(*text, file.string(), adapter_path);
+  const auto text = read_config(file);
+  return text ? parse_config(*text, file.string(), adapter_path)
+              : ConfigResult{{}, {text.error().message}};
+}
+
+ConfigResult load_guest_config(const std::filesystem::path& file) {
+  const auto text = read_config(file);
+  return text ? parse_guest_config(*text, file.string()) : ConfigResult{{}, {text.error().message}};
 }
 
 }  // namespace usher::agent

@@ -46,7 +46,9 @@ struct Config {
   std::chrono::milliseconds hook_deadline{2000};
 
   std::filesystem::path tetragon_socket;  // empty: not served
-  std::string tetragon_runtime;           // of the containers whose hook asks there; may be empty
+  std::string guest_relay;  // where the host's relay listens; empty: this is no guest's agent
+
+  std::string tetragon_runtime;  // of the containers whose hook asks there; may be empty
 
   // Where usher-hook leaves notes of containers that started without a verdict.
   std::filesystem::path spool() const { return run_dir / "failed-open"; }
@@ -67,6 +69,11 @@ using AdapterPath =
 ConfigResult parse_config(std::string_view text, const std::string& file,
                           const AdapterPath& adapter_path = {});
 ConfigResult load_config(const std::filesystem::path& file, const AdapterPath& adapter_path = {});
+
+// guest.toml, for --guest: usher.toml without [policies], [adapters] and [compat], with [guest].
+// Its defaults are what they are in a guest: nothing is kept but below run_dir.
+ConfigResult parse_guest_config(std::string_view text, const std::string& file);
+ConfigResult load_guest_config(const std::filesystem::path& file);
 
 adapter::HostOptions host_options(const Config& config);
 

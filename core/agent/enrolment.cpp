@@ -92,7 +92,8 @@ asio::awaitable<Result<>> Enrolment::gate(std::string runtime, identity::OciStat
     co_return fail_in(fmt::format("cannot tell who it is by runtime \"{}\"", escape(runtime)),
                       who.error());
   }
-  const auto admitted = admit(std::move(*who), runtime, state);
+  const auto known_as = p_.adapters.runtime_of(*who, runtime);
+  const auto admitted = admit(std::move(*who), known_as, state);
   co_return admitted ? Result<>{} : std::unexpected(admitted.error());
 }
 

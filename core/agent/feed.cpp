@@ -87,6 +87,11 @@ void Feed::container_running(AdapterEvent event) {
     return;
   }
   const auto admitted = p_.enrolment.admit(reported(event));
+  const auto* known = p_.registry.by_container(id);
+  if (!admitted && known != nullptr &&
+      (known->workload.ended || !p_.locator.exists(known->workload.placement))) {
+    return answer(event, {});  // it was let start, and is over already
+  }
   if (!admitted && event.identity.host_root && admitted.error().code == EAGAIN) {
     wait_for_sandbox(event);
     answer(event, std::unexpected(admitted.error()));

@@ -12,6 +12,7 @@
 #include "adapter/preflight.hpp"
 #include "agent/agent.hpp"
 #include "agent/run_lock.hpp"
+#include "guest/relay_address.hpp"
 
 namespace {
 
@@ -23,7 +24,11 @@ struct Arguments {
   bool check_config = false;
   bool teardown = false;
   bool yes = false;
+  bool guest = false;
+  std::string relay;
 };
+
+constexpr auto kGuestConfig = "/etc/usher/guest.toml";
 
 void add_options(CLI::App& app, Arguments& arguments) {
   app.set_version_flag("--version", "usherd " USHER_VERSION);
@@ -33,6 +38,15 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_flag("--teardown", arguments.teardown,
                "end all enforcement: detach and unpin what is in the kernel (asks first)");
   app.add_flag("--yes", arguments.yes, "with --teardown: do not ask");
+  auto* guest = app.add_flag(
+      "--guest", arguments.guest,
+      "run in a guest (a Kata virtual machine): no adapters, no policy directory; who a container "
+      "is and which policies are in force, the relay on the host says. --config is a guest.toml "
+      "then, and may be left out: /etc/usher/guest.toml is read where it is there");
+  app.add_option("--relay", arguments.relay,
+                 "with --guest: where the host's relay listens, vsock:PORT (on the host's context "
+                 "id) or unix:/PATH; [guest] relay in guest.toml says the same")
+      ->needs(guest);
   app.footer(
       "Example:\n  usherd --check-config --config ./usher.toml && usherd --config ./usher.toml\n"
       "Signals: SIGTERM stops (what is enrolled stays enforced), SIGHUP reloads the policies.\n"
@@ -80,6 +94,38 @@ int run(usher::agent::Config config) {
   return 0;
 }
 
+int guest_main(Arguments& arguments, bool configured) {
+  std::error_code missing;
+  if (!configured) {
+    arguments.config = kGuestConfig;
+  }
+  auto [config, errors] = !configured && !std::filesystem::exists(kGuestConfig, missing)
+                              ? usher::agent::parse_guest_config("", kGuestConfig)
+                              : usher::agent::load_guest_config(arguments.config);
+  if (!arguments.relay.empty()) {
+    if (const auto relay = usher::guest::parse_relay_address(arguments.relay); !relay) {
+      errors.push_back("--relay: " + relay.error().message);
+    }
+    config.guest_relay = arguments.relay;
+  }
+  if (errors.empty() && config.guest_relay.empty() && !arguments.teardown) {
+    errors.emplace_back(
+        "usherd --guest: name the host's relay with --relay vsock:PORT, or as relay under [guest] "
+        "in guest.toml");
+  }
+  for (const auto& error : errors) {
+    std::cerr << error << "\n";
+  }
+  if (!errors.empty()) {
+    return kBadInput;
+  }
+  if (arguments.check_config) {
+    std::cout << arguments.config << ": good\n";
+    return 0;
+  }
+  return arguments.teardown ? teardown(config, arguments.yes) : run(std::move(config));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -92,6 +138,9 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? 0 : kBadInput;
+  }
+  if (arguments.guest) {
+    return guest_main(arguments, app.count("--config") != 0);
   }
   // What runs an adapter, or says that it could, needs it; ending enforcement does not.
   auto [config, errors] = usher::agent::load_config(

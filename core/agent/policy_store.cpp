@@ -42,9 +42,8 @@ struct PolicyStore::Found {
 PolicyStore::PolicyStore(Options options, Admit admit)
     : options_(std::move(options)), admit_(std::move(admit)) {}
 
-PolicyStore::Found PolicyStore::read_directory() const {
+PolicyStore::Found PolicyStore::sorted(policy::LoadResult loaded) {
   Found found;
-  auto loaded = policy::load_directory(options_.directory);
   for (auto& warning : loaded.warnings) {
     warning.warning = false;  // whoever shows it says that it is one
     found.warnings.push_back(warning.text());
@@ -60,6 +59,26 @@ PolicyStore::Found PolicyStore::read_directory() const {
   for (auto& policy : loaded.policies) {
     found.policies[file_name(policy->at)] = policy;
   }
+  return found;
+}
+
+PolicyStore::Found PolicyStore::read_texts() const {
+  const auto texts = options_.texts();
+  if (!texts) {
+    Found nothing;
+    nothing.directory_error = texts.error().message;
+    nothing.errors.push_back(nothing.directory_error);
+    return nothing;
+  }
+  auto found = sorted(policy::load_texts(*texts));
+  for (const auto& [file, text] : *texts) {
+    found.files.insert(file);
+  }
+  return found;
+}
+
+PolicyStore::Found PolicyStore::read_directory() const {
+  auto found = sorted(policy::load_directory(options_.directory));
   std::error_code problem;
   for (auto entry = fs::directory_iterator(options_.directory, problem);
        !problem && entry != fs::directory_iterator(); entry.increment(problem)) {
@@ -149,7 +168,7 @@ void PolicyStore::take(const std::string& file, Found& found) {
 }
 
 void PolicyStore::load() {
-  auto found = read_directory();
+  auto found = options_.texts ? read_texts() : read_directory();
   if (found.directory_error.empty() && found.files.empty() && !options_.allow_empty) {
     found.directory_error = fmt::format(
         "{} holds no policy (*.toml); put one there, or say allow_empty = true under [policies] "

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "policy/load.hpp"
 #include "policy/policy.hpp"
 
 namespace usher::agent {
@@ -20,6 +21,9 @@ class PolicyStore {
     std::filesystem::path directory;
     std::filesystem::path saved;  // the file that keeps the last good set
     bool allow_empty = false;
+    // Where policies do not come from a directory: their texts by file name, or why there are none
+    // (then what was in force stays).
+    std::function<Result<std::map<std::string, std::string>>()> texts = {};
   };
   // Can this node carry the policy out? Asked once for each new version.
   using Admit = std::function<Result<>(const policy::Policy&)>;
@@ -37,7 +41,7 @@ class PolicyStore {
   // Reads the set that an earlier agent kept; call load() after it. What of it cannot be used is
   // told in restore_problems().
   void restore();
-  // Reads the directory. Policies whose file did not change stay the same objects.
+  // Reads the directory, or the texts. Policies whose file did not change stay the same objects.
   void load();
   // Keeps what is in force for the next start. Slow (fsync): not while somebody waits.
   Result<> save();
@@ -53,6 +57,8 @@ class PolicyStore {
   using Policies = std::map<std::string, std::shared_ptr<const policy::Policy>>;  // by file
   struct Found;
   Found read_directory() const;
+  Found read_texts() const;
+  static Found sorted(policy::LoadResult loaded);
   void keep_all(const std::string& error);
   void take(const std::string& file, Found& found);
   void publish();

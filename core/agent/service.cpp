@@ -48,7 +48,7 @@ v1::Status Service::status() {
   out.set_version(USHER_VERSION);
   out.set_pid(::getpid());
   out.set_started_at(p_.started_at);
-  out.set_backend(p_.enforcer.backend() == enforce::Backend::lsm ? "lsm" : "tracepoint");
+  out.set_backend(std::string(enforce::word(p_.enforcer.backend())));
   out.set_mode(mode_word(p_.enforcer.audit()));
   out.set_kernel(kernel_release());
   out.set_workloads(p_.registry.size());

@@ -15,6 +15,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -24,7 +25,12 @@
 
 namespace usher::enforce {
 
-enum class Backend : std::uint8_t { lsm, tracepoint };
+enum class Backend : std::uint8_t { lsm, tracepoint, none };
+
+// As people write it.
+constexpr std::string_view word(Backend backend) {
+  return backend == Backend::lsm ? "lsm" : backend == Backend::tracepoint ? "tracepoint" : "none";
+}
 
 struct Options {
   std::string backend = "auto";                      // auto, lsm, tracepoint
@@ -61,6 +67,10 @@ class Enforcer {
   // roots. Enforcement that was there goes on throughout, and after an error, too. Errors say what
   // this kernel lacks and what to do. The pins are locked: one enforcer at a time.
   static Result<std::unique_ptr<Enforcer>> open(const Options& options);
+  // An enforcer that enforces nothing (backend none), for a guest whose kernel cannot: workloads
+  // are told apart and admitted, policies are refused unless they say `degrade = true`. `why` is
+  // its warning.
+  static Result<std::unique_ptr<Enforcer>> open_none(std::string why);
   virtual ~Enforcer() = default;
 
   virtual Backend backend() const = 0;
@@ -139,6 +149,8 @@ class Enforcer {
   // effect). What others put there is left, and is an error that names the directory. Works without
   // an Enforcer.
   static Result<> teardown(const std::filesystem::path& pins);
+  // Whether an earlier enforcer's programs are attached by pins below `pins`.
+  static bool attached(const std::filesystem::path& pins);
 };
 
 }  // namespace usher::enforce

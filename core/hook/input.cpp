@@ -28,8 +28,8 @@ bool readable_in_time(int fd, const Deadline& deadline) {
 
 }  // namespace
 
-Result<std::string> read_state_bytes(int fd, const Deadline& deadline) {
-  std::string state;
+Result<> read_state_bytes(int fd, const Deadline& deadline, std::string& state) {
+  state.clear();
   std::size_t total = 0;
   for (;;) {
     if (!readable_in_time(fd, deadline)) {
@@ -57,8 +57,17 @@ Result<std::string> read_state_bytes(int fd, const Deadline& deadline) {
     total += static_cast<std::size_t>(n);
   }
   if (total > kMaxState) {
+    state.resize(kMaxState);
     return fail("the container's state is longer than " + std::to_string(kMaxState) +
                 " bytes; remove annotations from the pod");
+  }
+  return {};
+}
+
+Result<std::string> read_state_bytes(int fd, const Deadline& deadline) {
+  std::string state;
+  if (auto done = read_state_bytes(fd, deadline, state); !done) {
+    return std::unexpected(std::move(done).error());
   }
   return state;
 }

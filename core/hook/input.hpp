@@ -15,4 +15,7 @@ inline constexpr std::size_t kMaxState = 4U << 20;
 // crun takes a hook that leaves its state unread for one that failed, whatever it says.
 Result<std::string> read_state_bytes(int fd, const Deadline& deadline);
 
+// The same; after an error `state` has what was read until then.
+Result<> read_state_bytes(int fd, const Deadline& deadline, std::string& state);
+
 }  // namespace usher::hook

@@ -13,6 +13,7 @@
 
 #include "hook/client.hpp"
 #include "hook/conclude.hpp"
+#include "hook/guest.hpp"
 #include "hook/input.hpp"
 #include "hook/options.hpp"
 #include "hook/syslog.hpp"
@@ -57,7 +58,21 @@ int usage_error(std::string_view why) {
   return end_with({kUsageError, std::string(why)});
 }
 
+// A guest has no system log; its runtime logs what hooks write to standard error.
+int end_in_guest(const Ending& ending) {
+  if (!ending.sentence.empty()) {
+    write_to(STDERR_FILENO, "usher-hook: " + ending.sentence + "\n");
+  }
+  return ending.status;
+}
+
 int run(std::span<const char* const> arguments) {
+  if (arguments.size() == 1) {  // all that a guest's runtime gives; on the host it is too little
+    const std::string program = own_program();
+    if (const auto stage = guest_stage(arguments, program)) {
+      return end_in_guest(run_guest(*stage, program));
+    }
+  }
   const auto options = parse_options(arguments);
   if (!options) {
     return usage_error(options.error().message);

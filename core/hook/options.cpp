@@ -271,6 +271,12 @@ poststart, poststop (tell the agent; never fail the container).
   --print                   shows what would be sent, and sends nothing
   --help, --version
 
+Inside a Kata guest: usher-hook guest-prestart|guest-poststart|guest-poststop, or just the stage
+where the file lies in a folder of that name (<guest_hook_path>/prestart/usher-hook). No options:
+../usher-hook.conf beside that folder says relay = vsock:PORT (or unix:/PATH, or agent = /PATH for
+the guest's own agent), deadline = 1500ms, fail = closed|open. guest-prestart kills the container's
+process unless the answer is GO, because its exit status is ignored there.
+
 Exit status: 0 the container may go on; 1 it may not; 2 the arguments are wrong.
 Example, as a hook of CRI-O:
   {"version": "1.0.0", "when": {"always": true}, "stages": ["createRuntime"],

@@ -1,4 +1,5 @@
-// The hook's arguments. It has no configuration file: what is in the hook's JSON is all there is.
+// The hook's arguments. On the host it has no configuration file: what is in the hook's JSON is all
+// there is.
 #pragma once
 
 #include <chrono>

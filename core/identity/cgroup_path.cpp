@@ -105,6 +105,13 @@ Leaf read_leaf(std::string_view component) {
   return leaf;
 }
 
+// The middle one of what was SLICE:PREFIX:ID, where it has become three directories.
+bool is_runtime_directory(std::string_view component) {
+  return std::ranges::any_of(kLeafPrefixes, [&](std::string_view prefix) {
+    return component == prefix.substr(0, prefix.size() - 1);
+  });
+}
+
 bool is_long_hex(std::string_view id) {
   return id.size() == 64 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
@@ -169,7 +176,9 @@ CgroupOwner owner_of(std::string_view cgroup_path) {
     }
     if (pod) {
       owner.pod_uid = std::move(*pod);
-      if (i + 1 < components.size()) {
+      if (i + 1 < components.size() && is_runtime_directory(components[i + 1])) {
+        owner.container_id = i + 2 < components.size() ? components[i + 2] : std::string_view();
+      } else if (i + 1 < components.size()) {
         const Leaf leaf = read_leaf(components[i + 1]);
         owner.container_id = leaf.id;
         owner.monitor = leaf.monitor;
@@ -180,6 +189,10 @@ CgroupOwner owner_of(std::string_view cgroup_path) {
     if (const Leaf leaf = read_leaf(components[i]); leaf.prefixed && is_long_hex(leaf.id)) {
       owner.container_id = leaf.id;
       owner.monitor = leaf.monitor;
+      return owner;
+    }
+    if (i > 0 && is_runtime_directory(components[i - 1]) && is_long_hex(components[i])) {
+      owner.container_id = components[i];
       return owner;
     }
   }

@@ -5,6 +5,8 @@
 //   /kubepods.slice[/kubepods-QOS.slice]/kubepods[-QOS]-podU_I_D.slice/LEAF            systemd
 //   LEAF: ID, crio-ID, cri-containerd-ID, libpod-ID, docker-ID, with or without .scope
 //   LEAF/container: the child that crun makes in a scope
+//   crio/ID, cri-containerd/ID, … in place of LEAF: in a Kata guest without systemd, whose agent
+//   makes a path of slice:prefix:name by turning each ':' into '/'
 // Anything may come before the kubepods part (--cgroup-root, nested kubelets).
 #pragma once
 

@@ -88,6 +88,10 @@ Capabilities tracepoint_capabilities() {
           .socket_from = false};
 }
 
+Capabilities no_capabilities() {
+  return {.backend = "none", .operations = {}, .from = false, .socket_from = false};
+}
+
 Result<ProfileImage> compile(const RuleSet& rules, const CompileInput& input, const RuleIds& ids) {
   std::vector<std::string> degraded;
   const auto uses = take(rules, input.capabilities, degraded);

@@ -16,13 +16,14 @@ namespace usher::policy {
 
 // What a backend can carry out (docs/policy-reference.md has the table).
 struct Capabilities {
-  std::string backend;  // "lsm", "tracepoint"
+  std::string backend;  // "lsm", "tracepoint", "none"
   std::array<bool, kOperations> operations{};
   bool from = true;  // `from` on connect/bind/exec
   bool socket_from = true;
 };
 Capabilities lsm_capabilities();
 Capabilities tracepoint_capabilities();
+Capabilities no_capabilities();  // of a kernel that enforces nothing
 
 // A rule's name in events. Ids are stable for one (policy, rule) as long as the agent's table
 // lives.

@@ -107,6 +107,34 @@ LoadResult parse_policy(std::string_view text, const std::string& file) {
   return out;
 }
 
+namespace {
+
+using FileOfName = std::map<std::string, std::string>;
+
+// One more policy of a set: names must differ.
+void add(std::string_view text, const std::string& file, FileOfName& file_of, LoadResult& out) {
+  LoadResult one = parse_policy(text, file);
+  std::ranges::move(one.errors, std::back_inserter(out.errors));
+  std::ranges::move(one.warnings, std::back_inserter(out.warnings));
+  for (auto& policy : one.policies) {
+    const auto [at, added] = file_of.try_emplace(policy->name, file);
+    if (added) {
+      out.policies.push_back(std::move(policy));
+    } else {
+      out.errors.push_back({policy->at,
+                            "the policy " + policy->name + " is in " + at->second +
+                                " already: policies are told apart by name, give each its own",
+                            false});
+    }
+  }
+}
+
+void sort_by_name(LoadResult& out) {
+  std::ranges::sort(out.policies, {}, [](const auto& p) -> const std::string& { return p->name; });
+}
+
+}  // namespace
+
 LoadResult load_directory(const std::filesystem::path& directory) {
   LoadResult out;
   const auto whole = [&](const std::filesystem::path& path, std::string message) {
@@ -127,29 +155,30 @@ LoadResult load_directory(const std::filesystem::path& directory) {
     return out;
   }
   std::ranges::sort(files);
-  std::map<std::string, std::string> file_of;
+  FileOfName file_of;
   for (const auto& path : files) {
     const auto text = read_file(path, kFileLimit);
     if (!text) {
       whole(path, text.error().message);
       continue;
     }
-    LoadResult one = parse_policy(*text, path.string());
-    std::ranges::move(one.errors, std::back_inserter(out.errors));
-    std::ranges::move(one.warnings, std::back_inserter(out.warnings));
-    for (auto& policy : one.policies) {
-      const auto [at, added] = file_of.try_emplace(policy->name, path.string());
-      if (added) {
-        out.policies.push_back(std::move(policy));
-      } else {
-        out.errors.push_back({policy->at,
-                              "the policy " + policy->name + " is in " + at->second +
-                                  " already: policies are told apart by name, give each its own",
-                              false});
-      }
+    add(*text, path.string(), file_of, out);
+  }
+  sort_by_name(out);
+  return out;
+}
+
+LoadResult load_texts(const std::map<std::string, std::string>& texts) {
+  LoadResult out;
+  FileOfName file_of;
+  for (const auto& [file, text] : texts) {
+    if (text.size() > kFileLimit) {
+      out.errors.push_back({{file, 0, 0}, "a policy has at most 4 MiB", false});
+    } else {
+      add(text, file, file_of, out);
     }
   }
-  std::ranges::sort(out.policies, {}, [](const auto& p) -> const std::string& { return p->name; });
+  sort_by_name(out);
   return out;
 }
 

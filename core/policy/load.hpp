@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,5 +26,8 @@ LoadResult parse_policy(std::string_view text, const std::string& file);
 // out, links followed. Two policies of one name are an error that names both files. An unreadable
 // directory is an error.
 LoadResult load_directory(const std::filesystem::path& directory);
+
+// The same for texts by file name, wherever they came from.
+LoadResult load_texts(const std::map<std::string, std::string>& texts);
 
 }  // namespace usher::policy

@@ -50,6 +50,17 @@ Task<Result<List<Container>>> Client::running_containers() {
   co_return read ? std::move(read) : fail_in("CRI ListContainers", read.error());
 }
 
+Task<Result<List<Container>>> Client::containers_of(std::string sandbox) {
+  v1::ListContainersRequest request;
+  request.mutable_filter()->set_pod_sandbox_id(sandbox);
+  auto answer =
+      co_await channel_->call(path("ListContainers"), request.SerializeAsString(), deadline_);
+  Result<List<Container>> read = std::unexpected(Error{});
+  read = answer ? read_containers(*answer) : std::unexpected(answer.error());
+  co_return read ? std::move(read)
+                 : fail_in("CRI ListContainers of sandbox " + escape(sandbox), read.error());
+}
+
 Task<Result<int>> Client::container_pid(std::string id) {
   v1::ContainerStatusRequest request;
   request.set_container_id(id);

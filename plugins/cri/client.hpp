@@ -25,6 +25,8 @@ class Client {
   // ENOENT: the runtime does not know it.
   Task<Result<Sandbox>> sandbox(std::string id);
   Task<Result<List<Container>>> running_containers();
+  // In any state.
+  Task<Result<List<Container>>> containers_of(std::string sandbox);
   Task<Result<int>> container_pid(std::string id);
   // The runtime's configuration as its verbose status tells it: a text of the runtime's own.
   Task<Result<std::string>> config();

@@ -68,6 +68,7 @@ Result<Container> container(const v1::Container& from) {
     return fail("its image is " + shown(to.image) + ", which is no name of one");
   }
   to.running = from.state() == 1;
+  to.created = from.state() == 0;
   return to;
 }
 

@@ -32,6 +32,7 @@ struct Container {
   std::string name;
   std::string image;  // the name that was asked for, where the runtime gives it
   bool running = false;
+  bool created = false;  // and not started
 };
 
 struct RuntimeVersion {

@@ -26,6 +26,8 @@ expect() {
 expect 0 "cri-o.so breaks no rule" "$ctl" adapter check --trust-any-owner "$build/adapters/cri-o.so"
 expect 0 "containerd.so breaks no rule" "$ctl" adapter check --trust-any-owner \
   "$build/adapters/containerd.so" --set nri.socket="$work/nri.sock" --set cri.socket="$work/cri.sock"
+expect 0 "kata.so breaks no rule" "$ctl" adapter check --trust-any-owner "$build/adapters/kata.so" \
+  --set "sandboxes=$work/kata/{sandbox}/v.sock" --set run_dir="$work"
 cc -Wall -shared -fPIC -fvisibility=hidden -I"$source/core/include" -o "$work/files.so" \
   "$source/examples/adapter-c/files.c" || { echo "not ok the example is built"; exit 1; }
 mkdir "$work/files"

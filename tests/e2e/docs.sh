@@ -130,4 +130,29 @@ delete "$rt" api
 for target in $(sed 's/ [A-Za-z]*=[^ `]*//g' "$README" | grep -oE '(^|`)make( [a-z]+)+' | sed 's/^`*make //'); do
   check "make $target is there" grep -q "^$target:" "$ROOT/Makefile"
 done
+
+# 4. docs/kata.md: its commands on a node with a configuration of Kata's; what it shows is in place.
+mkdir -p "$W/node/etc/kata-containers"
+echo '[hypervisor.clh]' >"$W/node/etc/kata-containers/configuration.toml"
+kata() { # kata ACTION OPTION…
+  local action=$1
+  shift
+  "$BIN/usherctl" runtime "$action" kata --adapters "$ADAPTERS" --trust-any-owner --config "" \
+    --hook-source "$BIN/usher-hook" --root "$W/node" "$@"
+}
+for action in plan install verify; do
+  check "docs/kata.md: usherctl runtime $action kata" kata "$action"
+done
+for file in $(sed -n '/^- the folder to ship/,/^$/p' "$ROOT/docs/kata.md" | grep -oE 'hooks/[a-z/.-]+'); do
+  check "docs/kata.md: $file is laid out" test -f "$W/node/opt/usher/kata/$file"
+done
+check "docs/kata.md: 60-usher.toml is there" test -f "$W/node/etc/kata-containers/config.d/60-usher.toml"
+mkdir -p "$W/node/image/usr/share/usher"
+cp -r "$W/node/opt/usher/kata/hooks" "$W/node/image/usr/share/usher/"
+check "docs/kata.md: an image is verified" kata verify --set image=/image
+rm "$W/node/image/usr/share/usher/hooks/prestart/usher-hook"
+check "docs/kata.md: an image without the hook is not" sh -c '! "$@"' sh "$BIN/usherctl" runtime verify kata \
+  --adapters "$ADAPTERS" --trust-any-owner --config "" --hook-source "$BIN/usher-hook" --root "$W/node" --set image=/image
+check "docs/kata.md: usherctl runtime uninstall kata" kata uninstall
+check "docs/kata.md: uninstall leaves nothing" sh -c '! find "$1" -name "60-usher.toml" -o -name "usher-hook*" | grep -v /image/ | grep .' sh "$W/node"
 finish

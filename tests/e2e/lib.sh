@@ -167,8 +167,9 @@ T
 
 ctl() { "$BIN/usherctl" --socket "$W/run/admin.sock" "$@"; }
 
-agent_start() {
-  "$BIN/usherd" --config "$W/usher.toml" >>"$W/usherd.log" 2>&1 </dev/null &
+agent_start() { # AGENT_ARGS: more arguments
+  # shellcheck disable=SC2086
+  "$BIN/usherd" ${AGENT_ARGS:-} --config "$W/usher.toml" >>"$W/usherd.log" 2>&1 </dev/null &
   AGENT=$!
   if ! wait_for 60 ctl status; then
     echo "# the agent did not come up:"

@@ -24,10 +24,11 @@ keep libbpf 'bpf/|[^>"]*[.]skel[.]h' $(others enforce) plugins
 # shellcheck disable=SC2046
 keep dlopen 'dlfcn[.]h' $(others adapter) plugins
 keep asio 'asio' core/base core/identity core/policy core/enforce core/hook core/ctl plugins
-keep 'another part' 'agent/|adapter/|api/|enforce/|policy/|ctl/|hook/' core/base core/identity
-keep 'another part' 'agent/|adapter/|api/|enforce/|ctl/|hook/' core/policy
-keep 'another part' 'agent/|adapter/|api/|enforce/|policy/|identity/|ctl/' core/hook
-keep 'another part' 'agent/|api/|enforce/|policy/|ctl/|hook/' core/adapter
-keep 'another part' 'agent/|adapter/|enforce/|policy/|identity/|ctl/|hook/' core/api
+keep 'another part' 'agent/|adapter/|api/|enforce/|guest/|policy/|ctl/|hook/' core/base core/identity
+keep 'another part' 'agent/|adapter/|api/|enforce/|guest/|ctl/|hook/' core/policy
+keep 'another part' 'agent/|adapter/|api/|enforce/|guest/|policy/|identity/|ctl/' core/hook
+keep 'another part' 'agent/|api/|enforce/|guest/|policy/|ctl/|hook/' core/adapter
+keep 'another part' 'agent/|adapter/|enforce/|guest/|policy/|identity/|ctl/|hook/' core/api
+keep 'another part' 'agent/|adapter/[^h]|api/|enforce/|policy/|ctl/|hook/' core/guest
 keep 'a part of the agent' 'agent/|adapter/|api/|enforce/|policy/|identity/|ctl/|hook/' plugins
 exit $broken

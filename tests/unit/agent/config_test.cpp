@@ -46,6 +46,43 @@ BOOST_AUTO_TEST_CASE(the_shipped_file_is_good_and_says_the_defaults) {
   BOOST_TEST(shipped.hook_deadline.count() == defaults.hook_deadline.count());
 }
 
+BOOST_AUTO_TEST_CASE(a_guest_keeps_everything_below_its_run_dir_and_names_its_relay) {
+  const auto [config, errors] =
+      parse_guest_config("[agent]\nrun_dir = \"/run/u\"\n[guest]\nrelay = \"vsock:4052\"", "g");
+  BOOST_TEST(errors.empty());
+  BOOST_TEST(config.state_dir == "/run/u/state");
+  BOOST_TEST(config.hook_socket == "/run/u/hook.sock");
+  BOOST_TEST(config.guest_relay == "vsock:4052");
+  BOOST_TEST(config.allow_empty);
+  BOOST_TEST(config.hook_deadline.count() < 1500);
+  BOOST_TEST(parse_config("", "f").config.guest_relay.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_file_for_guests_is_good_and_says_the_defaults) {
+  const auto text = read_file(TEST_SOURCE_DIR "/../config/guest.toml");
+  BOOST_REQUIRE(text.has_value());
+  const auto [shipped, errors] = parse_guest_config(*text, "guest.toml");
+  BOOST_TEST(errors.empty());
+  const auto defaults = parse_guest_config("", "guest.toml").config;
+  BOOST_TEST(defaults.guest_relay.empty());
+  BOOST_TEST(shipped.run_dir == defaults.run_dir);
+  BOOST_TEST(shipped.state_dir == defaults.state_dir);
+  BOOST_TEST(shipped.backend == defaults.backend);
+  BOOST_TEST(shipped.pins == defaults.pins);
+  BOOST_TEST(shipped.hook_deadline.count() == defaults.hook_deadline.count());
+}
+
+BOOST_AUTO_TEST_CASE(a_guest_has_neither_adapters_nor_a_policy_directory) {
+  for (const std::string section : {"policies", "adapters", "compat"}) {
+    BOOST_TEST(parse_guest_config("[" + section + "]", "g").errors.size() == 1U, section);
+  }
+  BOOST_TEST(parse_config("[guest]", "f").errors.size() == 1U);
+  const auto bad = parse_guest_config("[guest]\nrelay = \"tcp:1\"", "g").errors;
+  BOOST_REQUIRE(bad.size() == 1U);
+  BOOST_TEST(bad[0].starts_with("g:2:"));
+  BOOST_TEST(bad[0].find("expected vsock:PORT or unix:/PATH") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(sockets_follow_run_dir_unless_given) {
   const auto config =
       parse_config("[agent]\nrun_dir = \"/tmp/u\"\nadmin_socket = \"/a.sock\"", "f");

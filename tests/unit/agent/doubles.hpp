@@ -187,6 +187,8 @@ class FakeHost : public adapter::Host {
                    names);
     last_policies = policies;
   }
+  std::string
+      known_as;  // the runtime that policies know all containers by; empty: as the hook says
 
   Result<> start() override { return {}; }
   asio::awaitable<Result<identity::Identity>> identify(std::string runtime,
@@ -203,6 +205,9 @@ class FakeHost : public adapter::Host {
       co_return fail("the adapter does not know it");
     }
     co_return who[state.id];
+  }
+  std::string runtime_of(const identity::Identity&, const std::string& named) override {
+    return known_as.empty() ? named : known_as;
   }
   std::vector<adapter::AdapterInfo> adapters() const override { return {}; }
   asio::awaitable<void> stop(std::chrono::milliseconds) override { co_return; }

@@ -35,6 +35,17 @@ BOOST_AUTO_TEST_CASE(the_record_is_on_disk_before_the_kernel_and_the_verdict) {
   BOOST_TEST(registry.by_container("c1")->workload.enrolled_at == 1'700'000'000);
 }
 
+BOOST_AUTO_TEST_CASE(policies_know_a_container_by_the_runtime_that_the_host_tells) {
+  container("c1", 100, 50);
+  auto policy = std::make_shared<policy::Policy>(*deny_sh("p", "payments"));
+  policy->select.runtimes = {"containerd"};
+  policies.use({{policy}});
+  host.known_as = "containerd";
+  BOOST_REQUIRE(gate("c1", 100));
+  BOOST_TEST(registry.by_container("c1")->workload.runtime == "containerd");
+  BOOST_TEST(registry.by_container("c1")->profile->rules.policies.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(the_profile_is_published_before_the_workload_is_enrolled) {
   policies.use({{deny_sh("p", "payments")}});
   container("c1", 100, 50);

@@ -92,6 +92,15 @@ BOOST_AUTO_TEST_CASE(what_runs_without_having_been_seen_to_exec_is_tagged) {
   BOOST_TEST(feed.found_running() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(one_that_is_over_when_it_is_told_as_started_is_no_problem) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  machine.processes.erase(100);
+  machine.cgroups.erase(50);
+  BOOST_TEST(running("c1", 100).has_value());
+  BOOST_TEST(feed.warnings().empty());
+}
+
 BOOST_AUTO_TEST_CASE(what_no_gate_let_start_is_counted_named_and_warned_of) {
   container("c1", 100, 50);
   container("c2", 200, 60);

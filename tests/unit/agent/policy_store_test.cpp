@@ -55,6 +55,42 @@ BOOST_AUTO_TEST_CASE(policies_are_in_order_of_name_and_current) {
   BOOST_TEST((store.items().front().state == PolicyStore::State::current));
 }
 
+BOOST_AUTO_TEST_CASE(texts_in_place_of_a_directory_are_taken_the_same_way) {
+  Result<std::map<std::string, std::string>> texts = fail("nobody sent any yet");
+  const auto made = [&] {
+    return PolicyStore({{}, saved, true, [&] { return texts; }},
+                       [](const policy::Policy&) { return Result<>{}; });
+  };
+  auto sent = made();
+  sent.load();
+  BOOST_TEST(!sent.current());
+  BOOST_TEST(sent.errors().at(0) == "nobody sent any yet");
+  texts =
+      std::map<std::string, std::string>{{"host:a.toml", good("a")}, {"host:.b.toml", good("b")}};
+  sent.load();
+  BOOST_TEST(sent.current());
+  BOOST_TEST(names(sent) == (Names{"a", "b"}), boost::test_tools::per_element());
+  texts->at("host:a.toml") = "broken";
+  sent.load();
+  BOOST_TEST(names(sent) == (Names{"a", "b"}), boost::test_tools::per_element());
+  BOOST_TEST((sent.items().back().state == PolicyStore::State::last_good));
+  texts->at("host:a.toml") = good("b");
+  sent.load();
+  BOOST_TEST(sent.errors().at(0).find("is in host:.b.toml already") != std::string::npos);
+  texts->erase("host:a.toml");
+  sent.load();
+  BOOST_TEST(names(sent) == (Names{"b"}), boost::test_tools::per_element());
+  BOOST_REQUIRE(sent.save());
+
+  // The next one begins with them, until it is sent others.
+  texts = fail("nobody sent any yet");
+  auto next = made();
+  next.restore();
+  next.load();
+  BOOST_TEST(names(next) == (Names{"b"}), boost::test_tools::per_element());
+  BOOST_TEST((next.items().at(0).state == PolicyStore::State::last_good));
+}
+
 BOOST_AUTO_TEST_CASE(a_bad_file_keeps_its_last_good_version_and_others_change) {
   put("1.toml", good("a"));
   put("2.toml", good("b"));

@@ -64,6 +64,16 @@ BOOST_AUTO_TEST_CASE(podman_forms_carry_the_container_only) {
   owned_by("/user.slice/user-0.slice/user@0.service/user.slice/libpod-" + kId + ".scope", "", kId);
 }
 
+BOOST_AUTO_TEST_CASE(kata_guests_without_systemd_have_directories_for_the_parts_of_a_scope) {
+  const std::string slice = "/kubepods-burstable-pod" + kUnit + ".slice";
+  owned_by(slice + "/cri-containerd/" + kId, kUid, kId);
+  owned_by(slice + "/crio/" + kId + "/below", kUid, kId);
+  owned_by(slice + "/cri-containerd", kUid, "");
+  owned_by("/system.slice/cri-containerd/" + kId, "", kId);
+  owned_by("/system.slice/cri-containerd/short", "", "");
+  BOOST_TEST(whole_container_cgroup(slice + "/crio/" + kId + "/below") == slice + "/crio/" + kId);
+}
+
 BOOST_AUTO_TEST_CASE(other_paths_say_nothing) {
   owned_by("/", "", "");
   owned_by("/" + kId, "", "");

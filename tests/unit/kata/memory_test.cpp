@@ -1,0 +1,54 @@
+#include "kata/memory.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "scratch.hpp"
+
+namespace usher::kata {
+namespace {
+
+struct Fixture {
+  usher::test::Scratch scratch;
+  Memory memory{scratch.path() / "kata"};
+};
+
+BOOST_FIXTURE_TEST_SUITE(memory, Fixture)
+
+BOOST_AUTO_TEST_CASE(keeps_what_it_is_given) {
+  Remembered what{.token = std::string("\0\1\xff", 3) + std::string(29, 't'),
+                  .claimed = false,
+                  .granted = {"app", std::string("\n\0", 2)}};
+  BOOST_REQUIRE(memory.keep("s", what));
+  BOOST_TEST((memory.of("s") == what));
+  what.claimed = true;
+  what.token.clear();
+  BOOST_REQUIRE(memory.keep("s", what));
+  BOOST_TEST((memory.of("s") == what));
+  memory.forget("s");
+  BOOST_TEST((memory.of("s") == Remembered{}));
+}
+
+BOOST_AUTO_TEST_CASE(that_cannot_be_read_opens_no_session) {
+  for (const char* text : {"", "something else", "usher-guest 1\nsession 00\n",
+                           "usher-guest 1\nx\n", "usher-guest 1\nsession zz\n"}) {
+    scratch.write("kata/s", text);
+    BOOST_TEST(memory.of("s").claimed, text);
+    BOOST_TEST(memory.of("s").token == "", text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(tokens_differ_and_are_told_apart) {
+  const auto one = new_token();
+  const auto other = new_token();
+  BOOST_REQUIRE((one && other));
+  BOOST_TEST(one->size() == 32U);
+  BOOST_TEST(same_secret(*one, *one));
+  BOOST_TEST(!same_secret(*one, *other));
+  BOOST_TEST(!same_secret(*one, one->substr(1)));
+  BOOST_TEST(!same_secret("", *one));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace usher::kata
