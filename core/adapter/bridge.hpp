@@ -138,6 +138,7 @@ class Bridge {
   const std::vector<std::string> runtimes_;
   Hooks hooks_;  // empty once closed; [loop]
   const bool offers_guests_;
+  const std::thread::id main_ = std::this_thread::get_id();  // the loop's, also before it runs
   usher_host table_;
   Counters counters_;
   Load load_;

@@ -87,9 +87,9 @@ GuestDesk* Bridge::desk(std::string_view call) {
     if (loop_ == nullptr || phase_ != Phase::started) {
       return nullptr;
     }
-    if (loop_->get_executor().running_in_this_thread()) {
-      return hooks_.guests;
-    }
+  }
+  if (main_ == std::this_thread::get_id()) {
+    return hooks_.guests;
   }
   misbehaved({Count::wrong_threads,
               "called " + std::string(call) + " on another thread than the agent's loop"});
