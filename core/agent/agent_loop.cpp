@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::chrono::seconds kSuppressedPeriod{10};
 constexpr std::chrono::seconds kSweepPeriod{30};
+constexpr std::chrono::seconds kSocketsPeriod{2};  // less than a hook waits for its agent
 constexpr std::chrono::milliseconds kStopGrace{700};
 
 }  // namespace
@@ -42,6 +43,7 @@ void Agent::watch() {
 
 void Agent::run() {
   server_->start();
+  every(sockets_timer_, kSocketsPeriod, [this] { look_after_sockets(); });
   const auto status = fmt::format(
       "{} workloads, {} policies, backend {}", registry_.size(), store_->set().policies.size(),
       enforcer_->backend() == enforce::Backend::lsm ? "lsm" : "tracepoint");
@@ -49,6 +51,20 @@ void Agent::run() {
   manager_.ready(status);
   manager_.keep_alive();
   loop_.run();
+}
+
+void Agent::look_after_sockets() {
+  if (stopping_) {
+    return;
+  }
+  auto lost = server_->renew();
+  if (lost == lost_sockets_) {
+    return;
+  }
+  for (const auto& sentence : lost) {
+    journal_.tell(LogLevel::error, "socket", sentence);
+  }
+  lost_sockets_ = std::move(lost);
 }
 
 void Agent::pump_events() {
