@@ -104,17 +104,38 @@ void Feed::container_running(AdapterEvent event) {
   }
   refused_.erase(id);
   auto* entry = p_.registry.by_container(id);
-  // No task of it was seen to take its identity by an exec: one that was restored from a checkpoint
-  // never does.
-  const bool armed = entry != nullptr && std::exchange(entry->started, true);
-  if (*admitted == Enrolment::Admitted::confirmed && armed) {
-    answer(event, {});
-    return;
+  if (*admitted == Enrolment::Admitted::confirmed) {
+    return entry->started ? answer(event, {}) : tag_unless_seen(id, std::move(event.done));
   }
-  if (*admitted == Enrolment::Admitted::enrolled && !event.identity.host_root) {
+  entry->started = true;
+  if (!event.identity.host_root) {
     count_found_running(event);
   }
   tag_soon(std::move(event.done));
+}
+
+// A container that was let start takes its identity by its first exec, of which the kernel tells in
+// a moment. A pass before it would take the runtime's process, which still sets up, for the
+// container's. One that was restored from a checkpoint never execs.
+void Feed::tag_unless_seen(const std::string& id, std::function<void(Result<>)> done) {
+  unseen_.emplace_back(id, std::move(done));
+  if (unseen_.size() != 1) {
+    return;  // those that come meanwhile wait less
+  }
+  seen_timer_.expires_after(kSeenWithin);
+  seen_timer_.async_wait([this](std::error_code stopped) {
+    if (stopped) {
+      return;
+    }
+    for (auto& [container, waiting] : std::exchange(unseen_, {})) {
+      auto* entry = p_.registry.by_container(container);
+      if (entry != nullptr && !std::exchange(entry->started, true)) {
+        tag_soon(std::move(waiting));
+      } else if (waiting) {
+        waiting({});
+      }
+    }
+  });
 }
 
 void Feed::count_found_running(const AdapterEvent& event) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -42,7 +43,8 @@ class Feed {
   explicit Feed(Parts parts)
       : p_(std::move(parts)),
         sandbox_lines_(kSandboxLines, kWindow, p_.now),
-        refusal_lines_(1, kWindow, p_.now) {}
+        refusal_lines_(1, kWindow, p_.now),
+        seen_timer_(p_.loop) {}
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
@@ -62,6 +64,8 @@ class Feed {
  private:
   static constexpr std::chrono::seconds kWindow{60};
   static constexpr std::uint32_t kSandboxLines = 60;
+  // From a container's start, as its adapter tells it, to the kernel's word on its first exec.
+  static constexpr std::chrono::milliseconds kSeenWithin{200};
 
   struct Refused {
     std::string adapter;
@@ -102,6 +106,7 @@ class Feed {
   void remember(const adapter::AdapterEvent& event, const Error& why);
   void tell_not_adopted(const adapter::AdapterEvent& event, const Error& why, std::uint64_t held);
   void tag_soon(std::function<void(Result<>)> done);
+  void tag_unless_seen(const std::string& id, std::function<void(Result<>)> done);
 
   Parts p_;
   Throttle sandbox_lines_;  // records that are not taken
@@ -113,6 +118,8 @@ class Feed {
   std::vector<std::string> last_found_;  // their names, the last ones
   std::vector<std::function<void(Result<>)>> untagged_;
   bool tagging_ = false;
+  std::vector<std::pair<std::string, std::function<void(Result<>)>>> unseen_;  // by container id
+  asio::steady_timer seen_timer_;
   std::set<std::pair<std::string, std::string>> listing_;  // adapter, runtime: its list is coming
 };
 

@@ -19,6 +19,10 @@ const std::string& sandbox_of(const identity::Identity& who) {
   return who.sandbox_id.empty() ? who.container_id : who.sandbox_id;
 }
 
+bool is_gone(const Result<identity::Placement>& process) {
+  return !process && process.error().code == ESRCH;
+}
+
 }  // namespace
 
 void Feed::sandbox_starting(AdapterEvent event) {
@@ -39,7 +43,7 @@ void Feed::sandbox_starting(AdapterEvent event) {
   }
 }
 
-// Its program may run already, or may be about to: both are enrolled and then tagged.
+// Its program may run already, and is tagged then, or be about to, and takes its identity by exec.
 void Feed::sandbox_container(AdapterEvent event) {
   const auto id = event.identity.container_id;
   const auto refuse = [&](const Error& why) {
@@ -77,9 +81,14 @@ void Feed::sandbox_container(AdapterEvent event) {
   }
   refused_.erase(id);
   auto* entry = p_.registry.by_container(id);
-  if (entry != nullptr && std::exchange(entry->started, true)) {
+  if (entry == nullptr || entry->started) {
     return answer(event, {});
   }
+  if (event.kind == Kind::container_starting) {
+    answer(event, {});
+    return tag_unless_seen(id, {});
+  }
+  entry->started = true;
   tag_soon(std::move(event.done));
 }
 
@@ -102,6 +111,12 @@ void Feed::policies_changed() {
     }
     auto who = *record;
     who.container_id = id;
+    // Runtimes keep the record of a pod that has ended until it is removed. It is looked for only
+    // where a policy asks: there are a thousand pods.
+    const auto selected = p_.enrolment.selected(who, place.runtime);
+    if (selected && *selected && place.pid > 0 && is_gone(p_.locator.place_running(place.pid))) {
+      continue;
+    }
     sandbox_container({.kind = Kind::container_running,
                        .adapter = std::move(place.adapter),
                        .runtime = std::move(place.runtime),

@@ -59,7 +59,9 @@ Result<std::int32_t> Feed::configure(const nri::Configure& runtime) {
                 "\", not containerd's: other runtimes start a container whatever a plugin "
                 "answers; on CRI-O use the adapter cri-o, or set nri.socket");
   }
-  pause_waits_ = runtime.runtime_version.starts_with("1.");
+  // "1.7.24~ds1" as Debian builds it, "v1.7.24" as its makers do.
+  const std::string_view version = runtime.runtime_version;
+  pause_waits_ = version.substr(version.starts_with('v') ? 1 : 0).starts_with("1.");
   auto events = nri::bit(Event::run_pod_sandbox) | nri::bit(Event::remove_pod_sandbox) |
                 nri::bit(Event::start_container) | nri::bit(Event::post_start_container) |
                 nri::bit(Event::remove_container);

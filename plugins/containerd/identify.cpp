@@ -57,6 +57,8 @@ Identity identify(const OciState& state) {
   who.pod_name = taken(state, kPod, true);
   who.pod_uid = taken(state, kUid, false);
   who.identity_source = "containerd annotations";
+  who.handler_unknown = true;
+  who.record_unknown = !who.is_sandbox;  // of a sandbox that it is just making containerd has none
   if (!who.is_sandbox) {
     who.container_name = taken(state, kContainer, true);
     who.image = state.annotation(kImage).value_or("");
@@ -65,6 +67,12 @@ Identity identify(const OciState& state) {
     }
   }
   return who;
+}
+
+void join_record(Identity& who, const cri::Sandbox& record, std::string_view source) {
+  cri::join(who, record, source);
+  who.handler_unknown = false;
+  who.record_unknown = false;
 }
 
 Identity identity_of(const nri::Pod& pod, const nri::Container& container) {

@@ -1,5 +1,6 @@
 #include "containerd/link.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "containerd/identify.hpp"
@@ -31,6 +32,8 @@ Link::Link(plugin::Host host, const Options& options)
   feed_.before_list = [this] {
     records_.end_listing();
     standing_.cri(0, {});
+    again_.cancel();
+    again_pause_ = kHandlersAgain;
     learn_handlers({});
   };
 }
@@ -85,14 +88,38 @@ void Link::learn_handlers(std::function<void()> then) {
     }
     if (told) {
       feed_.know(std::move(*told));
+      again_.cancel();
+      again_pause_ = kHandlersAgain;
+      not_learned_.clear();
     } else {
-      host_.log(USHER_LOG_INFO,
-                "which runtimes are Kata is told by their names alone: " + told.error().message);
+      learn_again(told.error().message);
     }
     if (then) {
       then();
     }
   });
+}
+
+// A containerd that starts takes NRI's plugins before it serves CRI: who is as quick as this one
+// gets no answer then, and no other list comes.
+void Link::learn_again(const std::string& why) {
+  if (std::exchange(not_learned_, why) != why) {
+    host_.log(USHER_LOG_INFO,
+              "containerd does not say which runtimes are Kata; what it said before holds, else "
+              "their names: " +
+                  why);
+  }
+  if (again_) {
+    return;
+  }
+  auto again = loop_of(host_).timer(again_pause_, [this](auto) {
+    again_.cancel();
+    learn_handlers({});
+  });
+  if (again) {
+    again_ = std::move(*again);
+    again_pause_ = std::min(again_pause_ * 2, kHandlersLongest);
+  }
 }
 
 void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
@@ -102,7 +129,7 @@ void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
   }
   feed_.hooked(who.container_id);
   if (const auto* pod = feed_.pod(who.sandbox_id); pod != nullptr) {
-    cri::join(who, *pod, kNriSource);
+    join_record(who, *pod, kNriSource);
     return answer.is(who);
   }
   records_.answer(host_, std::move(who), std::move(answer));
@@ -111,6 +138,7 @@ void Link::identify(const plugin::OciState& state, plugin::Answer answer) {
 void Link::stop(plugin::Done stopped) {
   stopping_ = true;
   patience_.cancel();
+  again_.cancel();
   stopped_ = std::make_unique<plugin::Done>(std::move(stopped));
   running_ = 2;
   const auto ended = [this] {

@@ -23,6 +23,9 @@ class Link {
   static constexpr int kPatience = 6;
   // NRI waits so long at most for what CRI says of the runtime handlers.
   static constexpr std::chrono::milliseconds kHandlersWithin{500};
+  // Until they are asked for again after no answer, doubled up to the longest.
+  static constexpr std::chrono::milliseconds kHandlersAgain{100};
+  static constexpr std::chrono::milliseconds kHandlersLongest{5000};
 
   Link(plugin::Host host, const Options& options);
   Link(const Link&) = delete;
@@ -37,6 +40,7 @@ class Link {
   void told(nri::Client::State state, const std::string& sentence);
   std::string look_for_program();
   void learn_handlers(std::function<void()> then);
+  void learn_again(const std::string& why);
   void register_us();
   void end_if_stopped();
 
@@ -49,6 +53,9 @@ class Link {
   int misses_ = 0;
   int running_ = 0;  // parts that have not stopped
   cri::Registration patience_;
+  cri::Registration again_;  // until containerd says what the handlers stand for
+  std::chrono::milliseconds again_pause_ = kHandlersAgain;
+  std::string not_learned_;   // why, as it was told last
   bool registering_ = false;  // the client was started
   bool stopping_ = false;
   std::unique_ptr<plugin::Done> stopped_;

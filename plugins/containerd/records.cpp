@@ -58,7 +58,7 @@ plugin::Flow Records::answer(plugin::Host host, plugin::Identity who, plugin::An
     auto id = who.sandbox_id;
     const auto sandbox = co_await client_.sandbox(std::move(id));
     if (sandbox) {
-      cri::join(who, *sandbox);
+      join_record(who, *sandbox, cri::kSource);
       if (!who.labels_known) {
         host.log(USHER_LOG_WARNING, "labels of " + escape(who.container_id) +
                                         " are not known: " + sandbox->labels_problem);
@@ -71,6 +71,9 @@ plugin::Flow Records::answer(plugin::Host host, plugin::Identity who, plugin::An
       host.log(USHER_LOG_WARNING, "labels of " + escape(who.container_id) +
                                       " are not known: " + sandbox.error().message);
       answer.is(who);
+      if (const auto lister = lister_) {
+        lister->missed(sandbox.error().message);  // last: what follows is not this question's
+      }
     }
   } catch (const std::exception& problem) {
     answer.refuse(problem.what());

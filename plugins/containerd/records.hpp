@@ -32,7 +32,8 @@ class Records {
   // Somebody else lists from now on; nothing of a list is published any more.
   void end_listing();
   // `who` joined with the record of its sandbox. A disagreement is refused. Where containerd does
-  // not answer in time, `who` alone: labels are not known then.
+  // not answer in time, `who` alone: labels and handler are not known then, and where this lists,
+  // it lists again to learn them.
   plugin::Flow answer(plugin::Host host, plugin::Identity who, plugin::Answer answer);
   // Asks what the runtime handlers stand for; `then` hears it once, maybe at once.
   cri::Detached handlers(std::function<void(Result<Handlers>)> then);

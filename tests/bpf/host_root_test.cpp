@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 // A shell that runs what it is told, in a cgroup of its own.
 class Monitor {
  public:
-  Monitor(const fs::path& cgroup_root, const std::string& name) : cgroup_(cgroup_root / name) {
+  Monitor(const fs::path& cgroup_root, const std::string& name)
+      : cgroup_(cgroup_root / ("usher-vm-" + std::to_string(::getpid()) + "-" + name)) {
     fs::create_directory(cgroup_);
     int in[2];
     int out[2];
@@ -103,10 +104,6 @@ struct HostRoot : Container {
   std::string probe_program() const { return root() / "bin/probe"; }
 };
 
-std::string cgroup_name() {
-  return "usher-vm-" + std::to_string(::getpid());
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(host_root, *boost::unit_test::precondition(usher::test::takes_tracepoint))
@@ -114,7 +111,7 @@ BOOST_AUTO_TEST_SUITE(host_root, *boost::unit_test::precondition(usher::test::ta
 BOOST_FIXTURE_TEST_CASE(rules_hold_for_what_runs_already_and_for_its_children, HostRoot) {
   std::uint32_t slot = 0;
   {
-    Monitor monitor(enforcer().cgroup_root(), cgroup_name());
+    Monitor monitor(enforcer().cgroup_root(), "monitor");
     BOOST_TEST(monitor.run(denied() + " nothing") == 0);
     slot = enrol(monitor.pid(), USHER_WORKLOAD_HOST_ROOT);
     BOOST_TEST(monitor.run(denied() + " nothing") == 137);
@@ -130,7 +127,7 @@ BOOST_FIXTURE_TEST_CASE(rules_hold_for_what_runs_already_and_for_its_children, H
 BOOST_FIXTURE_TEST_CASE(without_the_flag_a_task_in_the_hosts_root_is_nobodys, HostRoot) {
   std::uint32_t slot = 0;
   {
-    Monitor monitor(enforcer().cgroup_root(), cgroup_name());
+    Monitor monitor(enforcer().cgroup_root(), "monitor");
     slot = enrol(monitor.pid(), 0);
     BOOST_TEST(monitor.run(denied() + " nothing") == 0);
   }
@@ -141,8 +138,8 @@ BOOST_FIXTURE_TEST_CASE(without_the_flag_a_task_in_the_hosts_root_is_nobodys, Ho
 BOOST_FIXTURE_TEST_CASE(who_is_in_another_cgroup_is_not_judged, HostRoot) {
   std::uint32_t slot = 0;
   {
-    Monitor monitor(enforcer().cgroup_root(), cgroup_name());
-    Monitor neighbour(enforcer().cgroup_root(), cgroup_name() + "-neighbour");
+    Monitor monitor(enforcer().cgroup_root(), "monitor");
+    Monitor neighbour(enforcer().cgroup_root(), "neighbour");
     slot = enrol(monitor.pid(), USHER_WORKLOAD_HOST_ROOT);
     BOOST_TEST(neighbour.run(denied() + " nothing") == 0);
   }

@@ -224,7 +224,7 @@ struct FakeMachine {
   Locator locator() {
     return {.place = [this](int pid) -> Result<identity::Placement> {
               if (!processes.contains(pid)) {
-                return fail("process " + std::to_string(pid) + " is gone");
+                return fail("process " + std::to_string(pid) + " is gone", ESRCH);
               }
               return processes[pid];
             },

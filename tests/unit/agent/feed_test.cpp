@@ -81,6 +81,29 @@ BOOST_AUTO_TEST_CASE(what_is_enrolled_already_is_confirmed_without_another_pass)
   BOOST_TEST(enforcer.slots.size() == 1U);
 }
 
+// A pass meanwhile would take the runtime's process, which still sets up, for the container's.
+BOOST_AUTO_TEST_CASE(what_was_let_start_is_given_the_time_to_exec) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  std::optional<Result<>> answer;
+  feed.take({.kind = Kind::container_running,
+             .adapter = "feeder",
+             .runtime = "fake",
+             .identity = host.who.at("c1"),
+             .cgroup_path = {},
+             .pid = 100,
+             .done = [&](Result<> result) { answer = std::move(result); }});
+  loop.restart();
+  loop.poll();
+  BOOST_TEST(!answer.has_value());
+  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 0);
+  registry.by_container("c1")->started = true;  // now the kernel sees its exec
+  loop.run();
+  BOOST_REQUIRE(answer.has_value());
+  BOOST_TEST(answer->has_value());
+  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 0);
+}
+
 // One that was restored from a checkpoint passes its gate and never execs.
 BOOST_AUTO_TEST_CASE(what_runs_without_having_been_seen_to_exec_is_tagged) {
   container("c1", 100, 50);

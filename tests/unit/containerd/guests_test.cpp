@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(a_kata_container_is_known_before_its_start_and_is_no_gate) 
   registered();
   BOOST_TEST(ask("StateChange", event(1, pod("s1", "kata"))).has_value());
   BOOST_TEST(last(USHER_EVENT_SANDBOX_STARTING).who.guest);
-  v1::CreateContainerRequest create;
+  v1::PodAndContainer create;
   *create.mutable_pod() = pod("s1", "kata");
   *create.mutable_container() = container("c1", 0);
   BOOST_TEST(ask("CreateContainer", create).has_value());
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_list_tells_those_that_are_made_and_those_that_run) {
 
 BOOST_AUTO_TEST_CASE(other_containers_are_no_guests) {
   registered();
-  v1::CreateContainerRequest create;
+  v1::PodAndContainer create;
   *create.mutable_pod() = pod("s1", "runc");
   *create.mutable_container() = container("c1", 0);
   BOOST_TEST(ask("CreateContainer", create).has_value());

@@ -90,6 +90,8 @@ BOOST_AUTO_TEST_CASE(every_versions_container_is_read) {
     BOOST_TEST(who.image == "localhost/proto/busybox:1");
     BOOST_TEST(!who.is_sandbox);
     BOOST_TEST(!who.labels_known);
+    BOOST_TEST(who.handler_unknown);
+    BOOST_TEST(who.record_unknown);
   }
 }
 
@@ -150,6 +152,8 @@ BOOST_AUTO_TEST_CASE(nris_record_gives_labels_and_handler_without_a_question_ove
   BOOST_TEST(who->labels_known);
   BOOST_TEST(who->pod_labels.at("app") == "api");
   BOOST_TEST(who->runtime_handler == "other");
+  BOOST_TEST(!who->handler_unknown);
+  BOOST_TEST(!who->record_unknown);
   BOOST_TEST(who->labels_source == std::string(kNriSource));
   BOOST_TEST(std::ranges::count(server.asked(), "PodSandboxStatus") == 0);
 }
@@ -173,6 +177,8 @@ BOOST_AUTO_TEST_CASE(a_pod_that_nri_did_not_tell_of_is_asked_for_over_cri) {
   const auto& who = identify();
   BOOST_REQUIRE(who.has_value());
   BOOST_TEST(who->pod_labels.at("app") == "of-cri");
+  BOOST_TEST(!who->handler_unknown);  // the default one
+  BOOST_TEST(!who->record_unknown);
 }
 
 BOOST_AUTO_TEST_CASE(without_nri_cri_lists_and_joins) {
@@ -200,12 +206,27 @@ BOOST_AUTO_TEST_CASE(nri_takes_the_list_over_from_cri) {
   BOOST_TEST(healthy());
 }
 
-BOOST_AUTO_TEST_CASE(where_nobody_answers_the_keys_are_taken_without_labels) {
+// A policy that asks for a handler must not take its absence for the default one.
+BOOST_AUTO_TEST_CASE(where_nobody_answers_the_keys_are_taken_and_the_rest_is_not_known) {
   start();
   const auto& who = identify();
   BOOST_REQUIRE(who.has_value());
   BOOST_TEST(who->pod_namespace == "payments");
   BOOST_TEST(!who->labels_known);
+  BOOST_TEST(who->handler_unknown);
+  BOOST_TEST(who->record_unknown);
+}
+
+BOOST_AUTO_TEST_CASE(without_nri_a_record_that_was_missed_is_learned_from_another_list) {
+  serve_cri("payments");
+  server.handlers["PodSandboxStatus"] = [](const std::string&) {
+    return FakeServer::Reply{{}, {}, true};
+  };
+  start({{"cri.deadline_ms", std::int64_t{300}}});
+  run_until([&] { return count(USHER_EVENT_SYNCED) == 1; });
+  run_until([&] { return healthy(); });
+  BOOST_TEST(!identify()->labels_known);
+  run_until([&] { return count(USHER_EVENT_SYNCED) >= 2; });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,7 @@
 // What passes as Kata: told by what containerd says that a runtime handler stands for.
+#include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <memory>
 
 #include "containerd/handlers.hpp"
 #include "cri/cri.pb.h"
@@ -175,6 +177,36 @@ BOOST_AUTO_TEST_CASE(without_nri_no_container_of_kata_is_listed) {
     return told.kind == unsigned{USHER_EVENT_CONTAINER_RUNNING} &&
            told.who.container_id == "c-runc";
   }));
+}
+
+// As a containerd that starts does: its NRI is there before its CRI serves.
+BOOST_AUTO_TEST_CASE(what_handlers_stand_for_is_asked_until_containerd_says_it) {
+  const auto asked = std::make_shared<std::atomic<int>>(0);
+  server.handlers["Status"] = [asked](const std::string&) {
+    if (++*asked <= 3) {
+      return usher::test::FakeServer::Reply{
+          {}, grpc::Status(grpc::StatusCode::UNKNOWN, "server is not initialized yet")};
+    }
+    cri::v1::StatusResponse response;
+    auto* info = response.add_info();
+    info->set_key("config");
+    info->set_value(kStatus);
+    return usher::test::FakeServer::Reply{response.SerializeAsString(), {}};
+  };
+  server.start();
+  serve();
+  start();
+  registered();
+  run_until([&] { return *asked == 4; });
+  bool passes = false;
+  for (int i = 0; i < 100 && !passes; ++i) {
+    passes = !gated("vm", "c" + std::to_string(i));
+  }
+  BOOST_TEST(passes);
+  const auto lines = std::ranges::count_if(host.logged, [](const auto& line) {
+    return line.find("does not say which runtimes are Kata") != std::string::npos;
+  });
+  BOOST_TEST(lines == 1);  // for one reason
 }
 
 BOOST_AUTO_TEST_CASE(a_containerd_that_does_not_say_keeps_nobody_from_registering) {

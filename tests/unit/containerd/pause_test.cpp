@@ -47,12 +47,23 @@ BOOST_AUTO_TEST_CASE(containerd_1_waits_with_the_pause_for_the_agents_answer) {
   BOOST_TEST(answer.error().message.find("no room for it") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(containerd_1_is_known_by_its_makers_way_to_write_versions) {
+  serve();
+  start();
+  registered_with("v1.7.24");
+  const auto stream = runtime->ask("StateChange", event(1, with_pause()).SerializeAsString());
+  run_until([&] { return count(USHER_EVENT_CONTAINER_STARTING) == 1; });
+  BOOST_TEST(!runtime->answer(stream).has_value());
+  agent_answers(USHER_OK);
+  BOOST_TEST(answered(stream).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(later_ones_tell_of_a_pause_that_runs) {
   serve();
   start();
   v1::SynchronizeRequest list;
   *list.add_pods() = with_pause();
-  registered_with("2.1.9", list);
+  registered_with("v2.1.9", list);
   const std::vector<std::uint32_t> listed = {USHER_EVENT_LISTING, USHER_EVENT_SANDBOX_STARTING,
                                              USHER_EVENT_CONTAINER_RUNNING, USHER_EVENT_SYNCED};
   BOOST_TEST(kinds() == listed, boost::test_tools::per_element());
