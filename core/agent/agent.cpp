@@ -35,6 +35,7 @@ Agent::Agent(Config config, Log& log)
       events_(loop_),
       suppressed_timer_(loop_),
       sweep_timer_(loop_),
+      sockets_timer_(loop_),
       policy_watch_(loop_, config_.policy_directory, kSettle, [this] { reload("files changed"); }),
       spool_watch_(loop_, config_.spool(), kSettle, [this] { collect_failed_open(); }) {}
 

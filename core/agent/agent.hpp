@@ -48,6 +48,7 @@ class Agent {
   void watch();
   void tell_ready();
   void pump_events();
+  void look_after_sockets();
   void on_kernel_event(const usher_kernel_event& record);
   void on_signal();
   void every(asio::steady_timer& timer, std::chrono::seconds period, std::function<void()> work);
@@ -88,6 +89,8 @@ class Agent {
   asio::posix::stream_descriptor events_;
   asio::steady_timer suppressed_timer_;
   asio::steady_timer sweep_timer_;
+  asio::steady_timer sockets_timer_;
+  std::vector<std::string> lost_sockets_;  // what was told of them last
   DirectoryWatch policy_watch_;
   DirectoryWatch spool_watch_;
   Adopted adopted_;

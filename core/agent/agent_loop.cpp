@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::chrono::seconds kSuppressedPeriod{10};
 constexpr std::chrono::seconds kSweepPeriod{30};
+constexpr std::chrono::seconds kSocketsPeriod{2};  // less than a hook waits for its agent
 constexpr std::chrono::milliseconds kStopGrace{700};
 constexpr std::chrono::seconds kGuestPatience{5};
 
@@ -46,6 +47,7 @@ void Agent::watch() {
 
 void Agent::run() {
   server_->start();
+  every(sockets_timer_, kSocketsPeriod, [this] { look_after_sockets(); });
   manager_.keep_alive();
   if (guest_) {
     // What starts the guest's containers waits for this agent, so that the session comes first; but
@@ -69,6 +71,20 @@ void Agent::tell_ready() {
                   store_->set().policies.size(), enforce::word(enforcer_->backend()));
   journal_.log().info("ready: " + status, {{"hook_socket", config_.hook_socket.string()}});
   manager_.ready(status);
+}
+
+void Agent::look_after_sockets() {
+  if (stopping_) {
+    return;
+  }
+  auto lost = server_->renew();
+  if (lost == lost_sockets_) {
+    return;
+  }
+  for (const auto& sentence : lost) {
+    journal_.tell(LogLevel::error, "socket", sentence);
+  }
+  lost_sockets_ = std::move(lost);
 }
 
 void Agent::pump_events() {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "base/escape.hpp"
@@ -103,6 +104,18 @@ Result<Parsed> parse(const std::string& text) {
   }
 }
 
+Result<> make_private(const fs::path& directory) {
+  std::error_code problem;
+  fs::create_directories(directory, problem);
+  if (!problem) {
+    fs::permissions(directory, fs::perms::owner_all, problem);
+  }
+  if (problem) {
+    return fail_system(fmt::format("cannot make {}", directory.string()), problem.value());
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> current_boot_id() {
@@ -114,13 +127,8 @@ Result<std::string> current_boot_id() {
 }
 
 Result<Records> Records::open(fs::path directory, std::string boot_id) {
-  std::error_code problem;
-  fs::create_directories(directory, problem);
-  if (!problem) {
-    fs::permissions(directory, fs::perms::owner_all, problem);
-  }
-  if (problem) {
-    return fail_system(fmt::format("cannot make {}", directory.string()), problem.value());
+  if (auto made = make_private(directory); !made) {
+    return std::unexpected(std::move(made.error()));
   }
   return Records(std::move(directory), std::move(boot_id));
 }
@@ -149,7 +157,16 @@ Result<> Records::write(const identity::Workload& workload) const {
                     "fewer labels",
                     text.size(), kRecordLimit));
   }
-  return write_file(file(placement.cgroup_id), text, 0600, false);
+  const auto to = file(placement.cgroup_id);
+  auto written = write_file(to, text, 0600, false);
+  // Somebody has cleaned up below /run. No container could start any more.
+  if (!written && written.error().code == ENOENT) {
+    if (auto made = make_private(directory_); !made) {
+      return made;
+    }
+    written = write_file(to, text, 0600, false);
+  }
+  return written;
 }
 
 Result<> Records::remove(std::uint64_t cgroup_id) const {

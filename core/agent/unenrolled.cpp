@@ -147,6 +147,12 @@ std::vector<std::string> UnenrolledPods::warnings() const {
                               awaited_.empty() ? "; see the log" : ": waiting for what runs from ",
                               fmt::join(awaited_, ", ")));
   }
+  if (wanted_.answer == USHER_UNENROLLED_DENY && wanted_.agent_cgroup != 0) {
+    out.emplace_back(
+        "the agent runs in a pod, and with unenrolled = \"deny\" a new pod of it (an upgrade, an "
+        "eviction) does not start, and nothing else after it: set \"audit\" before an upgrade, or "
+        "run usherd as the node's service");
+  }
   if (!is_there(enforcer_.cgroup_root(), wanted_.pod_cgroups)) {
     out.push_back(
         fmt::format("no cgroup is called {} yet: until there is one, unenrolled = \"{}\" "

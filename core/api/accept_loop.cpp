@@ -35,6 +35,21 @@ void AcceptLoop::stop() {
   retry_.cancel();
 }
 
+Result<bool> AcceptLoop::renew() {
+  if (!listener_.is_lost()) {
+    return false;
+  }
+  retry_.cancel();
+  readable_.release();  // before the listener closes it
+  const auto made = listener_.renew();
+  readable_.assign(listener_.get());
+  wait();
+  if (!made) {
+    return std::unexpected(made.error());
+  }
+  return true;
+}
+
 void AcceptLoop::wait() {
   readable_.async_wait(asio::posix::stream_descriptor::wait_read,
                        [this](const asio::error_code& error) {

@@ -24,7 +24,11 @@ class AcceptLoop {
   AcceptLoop(const AcceptLoop&) = delete;
   AcceptLoop& operator=(const AcceptLoop&) = delete;
 
+  const std::filesystem::path& path() const { return listener_.path(); }
   void start() { wait(); }
+  // Looks whether the socket's name is still there, and makes it anew where it is not. True: it was
+  // made anew.
+  Result<bool> renew();
   // Nothing is accepted any more; the socket's name is gone with the object.
   void stop();
 

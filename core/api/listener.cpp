@@ -60,48 +60,72 @@ Result<> clear_path(const std::filesystem::path& path, const sockaddr_un& addres
 }  // namespace
 
 Result<Listener> Listener::open(const std::filesystem::path& path) {
-  const auto address = address_of(path);
+  Listener out(path);
+  if (auto bound = out.renew(); !bound) {
+    return std::unexpected(bound.error());
+  }
+  return out;
+}
+
+Result<> Listener::hold_lock() {
+  const std::string name = path_.native() + ".lock";
+  struct stat held{};
+  struct stat named{};
+  if (lock_ && ::fstat(lock_.get(), &held) == 0 && ::lstat(name.c_str(), &named) == 0 &&
+      held.st_dev == named.st_dev && held.st_ino == named.st_ino) {
+    return {};
+  }
+  auto lock = hold_lock_file(name, "another agent",
+                             "listens there: stop that one, or give this one another socket");
+  if (!lock) {
+    return std::unexpected(lock.error());
+  }
+  lock_ = std::move(*lock);
+  return {};
+}
+
+Result<> Listener::renew() {
+  const auto address = address_of(path_);
   if (!address) {
     return fail(fmt::format("the socket path '{}' must have 1 to {} bytes: choose another",
-                            path.native(), sizeof(sockaddr_un::sun_path) - 1));
+                            path_.native(), sizeof(sockaddr_un::sun_path) - 1));
   }
-  if (const auto parent = path.parent_path(); !parent.empty()) {
+  if (const auto parent = path_.parent_path(); !parent.empty()) {
     std::error_code ec;
     std::filesystem::create_directories(parent, ec);
     if (ec) {
       return fail_system("cannot make the directory " + parent.native(), ec.value());
     }
   }
-  Listener out;
-  out.path_ = path;
-  auto lock = hold_lock_file(path.native() + ".lock", "another agent",
-                             "listens there: stop that one, or give this one another socket");
-  if (!lock) {
-    return std::unexpected(lock.error());
+  if (auto locked = hold_lock(); !locked) {
+    return locked;
   }
-  out.lock_ = std::move(*lock);
-  if (auto cleared = clear_path(path, *address); !cleared) {
-    return std::unexpected(cleared.error());
+  if (auto cleared = clear_path(path_, *address); !cleared) {
+    return cleared;
   }
-  out.socket_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // The mode is set before the name exists: there is no moment at which others could connect.
-  if (!out.socket_ || ::fchmod(out.socket_.get(), 0600) != 0 ||
-      ::bind(out.socket_.get(), generic(*address), sizeof(*address)) != 0) {
-    return fail_system("cannot bind the socket " + path.native());
+  if (!socket || ::fchmod(socket.get(), 0600) != 0 ||
+      ::bind(socket.get(), generic(*address), sizeof(*address)) != 0) {
+    return fail_system("cannot bind the socket " + path_.native());
   }
   struct stat bound{};
-  if (::lstat(path.c_str(), &bound) != 0 || ::listen(out.socket_.get(), kBacklog) != 0) {
-    return fail_system("cannot listen on " + path.native());
+  if (::lstat(path_.c_str(), &bound) != 0 || ::listen(socket.get(), kBacklog) != 0) {
+    return fail_system("cannot listen on " + path_.native());
   }
-  out.device_ = bound.st_dev;
-  out.inode_ = bound.st_ino;
-  return out;
+  socket_ = std::move(socket);
+  device_ = bound.st_dev;
+  inode_ = bound.st_ino;
+  return {};
+}
+
+bool Listener::is_lost() const {
+  struct stat now{};
+  return ::lstat(path_.c_str(), &now) != 0 || now.st_dev != device_ || now.st_ino != inode_;
 }
 
 Listener::~Listener() {
-  struct stat now{};
-  if (socket_ && inode_ != 0 && ::lstat(path_.c_str(), &now) == 0 && now.st_dev == device_ &&
-      now.st_ino == inode_) {
+  if (socket_ && inode_ != 0 && !is_lost()) {
     ::unlink(path_.c_str());
   }
 }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
@@ -26,13 +27,20 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   ~Listener();
 
+  // Somebody has removed the socket's name, or put another in its place: nobody can connect.
+  bool is_lost() const;
+  // Makes the name anew where nobody else has it, directory and lock file as well: get() is another
+  // then, and what waited for the old one is gone. Errors as of open(); the old one stays then.
+  Result<> renew();
+
   int get() const { return socket_.get(); }
   const std::filesystem::path& path() const { return path_; }
   // The next connection, non-blocking and close-on-exec. EAGAIN: none is waiting.
   Result<Fd> accept() const;
 
  private:
-  Listener() = default;
+  explicit Listener(std::filesystem::path path) : path_(std::move(path)) {}
+  Result<> hold_lock();
 
   std::filesystem::path path_;
   Fd lock_;

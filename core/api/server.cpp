@@ -79,6 +79,22 @@ class GrpcServer final : public Server {
     }
   }
 
+  std::vector<std::string> renew() override {
+    std::vector<std::string> out;
+    for (const auto& one : served_) {
+      const auto& path = one.accept->path().native();
+      if (const auto made = one.accept->renew(); !made) {
+        out.push_back("the socket " + path +
+                      " was removed, and nobody reaches the agent by it: " + made.error().message);
+      } else if (*made) {
+        out.push_back("the socket " + path +
+                      " was removed by somebody and was made anew; what asked meanwhile was "
+                      "refused");
+      }
+    }
+    return out;
+  }
+
   asio::awaitable<void> stop(std::chrono::milliseconds grace) override {
     // Half a stop would leave the helper thread behind.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());

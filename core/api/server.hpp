@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "api/handlers.hpp"
 #include "base/error.hpp"
@@ -45,6 +46,10 @@ class Server {
                                               const ServerOptions& options);
   virtual ~Server() = default;
   virtual void start() = 0;
+  // Makes sockets anew whose names somebody has removed: without them no hook reaches the agent,
+  // which would look well. One sentence for each that was lost; none when all are there. On the
+  // loop, after start() and before stop().
+  virtual std::vector<std::string> renew() = 0;
   // Ends calls in flight within `grace`, on a helper thread while the loop runs, then the sockets:
   // event streams at once, hook calls (refused, with that reason) shortly before it is over. Must
   // have completed before the server is destroyed, once start() was called. Call it once.

@@ -35,6 +35,20 @@ Result<> KernelEnforcer::adopt() {
   return profiles_.adopt(workloads_.profiles_in_use());
 }
 
+// Programs stay attached as long as this process holds their links, but nothing would outlive it.
+std::vector<std::string> KernelEnforcer::warnings() const {
+  auto out = parts_.warnings;
+  std::error_code problem;
+  if (!std::filesystem::exists(parts_.links_at, problem)) {
+    out.push_back(fmt::format(
+        "the pins in {} are gone: somebody removed them, or the BPF file system they were on; "
+        "enforcement ends when this agent does, and its next start begins from nothing: find who "
+        "did it, then restart usherd",
+        parts_.links_at.string()));
+  }
+  return out;
+}
+
 policy::Capabilities KernelEnforcer::capabilities() const {
   return parts_.backend == Backend::lsm ? policy::lsm_capabilities()
                                         : policy::tracepoint_capabilities();

@@ -27,6 +27,8 @@ struct KernelParts {
   std::filesystem::path cgroup_root;
   std::vector<std::string> warnings;
   Pins pins;
+  std::vector<Fd> links{};           // of this start
+  std::filesystem::path links_at{};  // where they are pinned
   std::unique_ptr<Object> programs;
   std::unique_ptr<Object> tasks;
   TaskIterators iterators;
@@ -55,7 +57,7 @@ class KernelEnforcer final : public Enforcer {
   policy::Capabilities capabilities() const override;
   const usher_key& key() const override { return parts_.config[0].key; }
   bool adopted() const override { return parts_.adopted; }
-  std::vector<std::string> warnings() const override { return parts_.warnings; }
+  std::vector<std::string> warnings() const override;
 
   Result<std::uint32_t> publish(const policy::ProfileImage& image) override;
   void retire(std::uint32_t profile) override { profiles_.retire(profile); }

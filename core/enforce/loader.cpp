@@ -128,12 +128,13 @@ Result<int> map_fd(const Object& object, const char* name) {
   return fd;
 }
 
-Result<> attach_all(const Object& object, const std::filesystem::path& directory,
-                    const std::filesystem::path& cgroup_root) {
+Result<std::vector<Fd>> attach_all(const Object& object, const std::filesystem::path& directory,
+                                   const std::filesystem::path& cgroup_root) {
   const Fd cgroup(::open(cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!cgroup) {
     return fail_system(fmt::format("cannot open the cgroup2 mount {}", cgroup_root.string()));
   }
+  std::vector<Fd> held;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
     if (!attaches(program) || !bpf_program__autoload(program)) {
@@ -150,8 +151,12 @@ Result<> attach_all(const Object& object, const std::filesystem::path& directory
     if (const int code = bpf_link__pin(link.get(), pin.c_str()); code != 0) {
       return fail_system(fmt::format("cannot pin {}", pin.string()), -code);
     }
+    held.emplace_back(::fcntl(bpf_link__fd(link.get()), F_DUPFD_CLOEXEC, 0));
+    if (!held.back()) {
+      return fail_system(fmt::format("cannot hold the link of {}", name));
+    }
   }
-  return {};
+  return held;
 }
 
 }  // namespace usher::enforce

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
@@ -26,9 +27,9 @@ Result<int> map_fd(const Object& object, const char* name);
 
 // Attaches every program of the object that attaches to a place (iterators and programs that are
 // run by hand do not) and pins the links in `directory`; cgroup programs attach to `cgroup_root`.
-// The pins alone hold the links: nothing of them stays in this process. After an error some may be
-// pinned.
-Result<> attach_all(const Object& object, const std::filesystem::path& directory,
-                    const std::filesystem::path& cgroup_root);
+// The pins keep them attached without an agent; the descriptors, one for each, keep them attached
+// where somebody removes the pins under one that runs. After an error some may be pinned.
+Result<std::vector<Fd>> attach_all(const Object& object, const std::filesystem::path& directory,
+                                   const std::filesystem::path& cgroup_root);
 
 }  // namespace usher::enforce

@@ -125,7 +125,7 @@ Result<> configure(KernelParts& parts, const Options& options) {
 }
 
 // Attaches this start's programs, then takes away those of the starts before it.
-Result<> attach(const KernelParts& parts) {
+Result<> attach(KernelParts& parts) {
   auto before = parts.pins.generations();
   if (!before) {
     return std::unexpected(std::move(before.error()));
@@ -135,10 +135,13 @@ Result<> attach(const KernelParts& parts) {
   if (!directory) {
     return std::unexpected(std::move(directory.error()));
   }
-  if (auto attached = attach_all(*parts.programs, *directory, parts.cgroup_root); !attached) {
+  auto attached = attach_all(*parts.programs, *directory, parts.cgroup_root);
+  if (!attached) {
     (void)parts.pins.remove_generation(number);
-    return attached;
+    return std::unexpected(std::move(attached.error()));
   }
+  parts.links = std::move(*attached);
+  parts.links_at = std::move(*directory);
   for (const std::uint64_t old : *before) {
     if (auto removed = parts.pins.remove_generation(old); !removed) {
       return removed;

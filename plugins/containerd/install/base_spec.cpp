@@ -70,4 +70,8 @@ bool holds_our_hook(std::string_view text) {
   });
 }
 
+bool is_no_spec(std::string_view text) {
+  return !Json::parse(text, nullptr, false).is_object();
+}
+
 }  // namespace usher::containerd

@@ -22,4 +22,7 @@ Result<std::string> base_spec(std::string_view from, SpecOrigin origin,
 // Is it one that base_spec() made, or that somebody made of one?
 bool holds_our_hook(std::string_view spec);
 
+// Is it cut short or garbled, so that containerd could begin no container with it?
+bool is_no_spec(std::string_view text);
+
 }  // namespace usher::containerd

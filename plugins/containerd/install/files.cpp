@@ -165,13 +165,16 @@ void ConfigFiles::leave_spec_dir() const {
 
 std::vector<std::string> ConfigFiles::specs() const {
   std::vector<std::string> out;
+  const auto owner = node_.read(options_.owner_path(), kMaxConfig);
+  const bool is_owned = owner && *owner == options_.config + "\n";
   for (const auto& name : names_in(node_.follow(options_.spec_dir))) {
     const auto path = options_.spec_dir + "/" + name;
     if (!name.starts_with("base-") || !name.ends_with(".json")) {
       continue;
     }
     const auto spec = node_.read(path, kMaxConfig);
-    if (spec && *spec && holds_our_hook(**spec)) {
+    // In a directory of ours what is no spec at all was one of ours.
+    if (spec && *spec && (holds_our_hook(**spec) || (is_owned && is_no_spec(**spec)))) {
       out.push_back(path);
     }
   }

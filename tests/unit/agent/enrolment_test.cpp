@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 
 #include "doubles.hpp"
 
@@ -46,6 +47,15 @@ BOOST_AUTO_TEST_CASE(policies_know_a_container_by_the_runtime_that_the_host_tell
   BOOST_TEST(registry.by_container("c1")->profile->rules.policies.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_directory_of_records_that_was_removed_is_made_anew) {
+  std::filesystem::remove_all(run.path() / "workloads");
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(std::filesystem::exists(run.path() / "workloads/50.json"));
+  BOOST_TEST((std::filesystem::status(run.path() / "workloads").permissions() ==
+              std::filesystem::perms::owner_all));
+}
+
 BOOST_AUTO_TEST_CASE(the_profile_is_published_before_the_workload_is_enrolled) {
   policies.use({{deny_sh("p", "payments")}});
   container("c1", 100, 50);
@@ -78,6 +88,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_read_back_is_refused_and_leaves_nothing) {
 BOOST_AUTO_TEST_CASE(a_record_that_cannot_be_written_is_a_refusal_before_the_kernel) {
   container("c1", 100, 50);
   std::filesystem::remove_all(run.path() / "workloads");
+  std::ofstream(run.path() / "workloads") << "no directory, and none can be made\n";
   BOOST_TEST(refused_with(hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c1", 100), "record"));
   BOOST_TEST(enforcer.calls.empty());
 }

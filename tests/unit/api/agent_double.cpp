@@ -9,6 +9,7 @@
 #include <asio/cancellation_state.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
@@ -209,6 +210,12 @@ std::chrono::milliseconds AgentDouble::stop(std::chrono::milliseconds grace) {
 std::vector<RefusedPeer> AgentDouble::refused() const {
   const std::lock_guard lock(mutex_);
   return refused_;
+}
+
+std::vector<std::string> AgentDouble::renew() {
+  std::promise<std::vector<std::string>> told;
+  asio::post(loop, [&] { told.set_value(server_->renew()); });
+  return told.get_future().get();
 }
 
 bool eventually(const std::function<bool()>& condition) {

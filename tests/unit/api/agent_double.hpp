@@ -82,6 +82,8 @@ class AgentDouble {
   // Blocks until the server said that it has stopped; how long that took.
   std::chrono::milliseconds stop(std::chrono::milliseconds grace);
   std::vector<RefusedPeer> refused() const;
+  // What the server said of sockets that were lost, on its loop.
+  std::vector<std::string> renew();
 
   TemporaryDirectory directory;
   ServerOptions options;

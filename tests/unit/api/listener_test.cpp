@@ -108,6 +108,37 @@ BOOST_AUTO_TEST_CASE(a_socket_that_was_replaced_is_not_removed) {
   BOOST_TEST(std::filesystem::exists(path));
 }
 
+BOOST_AUTO_TEST_CASE(a_name_that_was_removed_is_made_anew_with_directory_and_lock) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "run/hook.sock";
+  auto held = Listener::open(path);
+  BOOST_REQUIRE(held);
+  BOOST_TEST(!held->is_lost());
+  std::filesystem::remove(path);
+  BOOST_TEST(held->is_lost());
+  BOOST_TEST(held->renew().has_value());  // the lock is still its own
+  BOOST_TEST(!held->is_lost());
+  std::filesystem::remove_all(path.parent_path());
+  BOOST_TEST(held->renew().has_value());
+  BOOST_TEST(!held->is_lost());
+  BOOST_TEST(!Listener::open(path));  // locked as before
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_another_has_taken_is_left_to_it) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "run/hook.sock";
+  auto held = Listener::open(path);
+  BOOST_REQUIRE(held);
+  const int before = held->get();
+  std::filesystem::remove_all(path.parent_path());
+  const auto other = Listener::open(path);
+  BOOST_REQUIRE(other);
+  BOOST_TEST(held->is_lost());
+  BOOST_TEST(!held->renew());
+  BOOST_TEST(!other->is_lost());
+  BOOST_TEST(held->get() == before);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace usher::api::test

@@ -47,6 +47,21 @@ BOOST_AUTO_TEST_CASE(sockets_are_for_root_alone_and_go_with_the_server) {
   BOOST_TEST(!std::filesystem::exists(agent.options.admin_socket));
 }
 
+BOOST_AUTO_TEST_CASE(a_socket_that_was_removed_is_served_again) {
+  AgentDouble agent;
+  BOOST_TEST(agent.renew().empty());
+  std::filesystem::remove(agent.options.hook_socket);
+  const auto told = agent.renew();
+  BOOST_REQUIRE(told.size() == 1U);
+  BOOST_TEST(told[0].find(agent.options.hook_socket.native()) != std::string::npos);
+  BOOST_TEST(agent.hook_client()->hook(request_with("{}")).has_value());
+  BOOST_TEST(agent.admin_client()->status().has_value());
+  BOOST_TEST(agent.renew().empty());
+  std::filesystem::remove(agent.options.hook_socket);
+  BOOST_TEST(agent.renew().size() == 1U);
+  BOOST_TEST(agent.hook_client()->hook(request_with("{}")).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(each_socket_offers_its_own_service_only) {
   const AgentDouble agent;
   BOOST_TEST(!agent.hook_client()->status());

@@ -45,6 +45,19 @@ BOOST_FIXTURE_TEST_CASE(a_denied_program_does_not_run_and_another_does, Enrolled
   BOOST_TEST(run(*cgroup, {"/bin/allowed", "true"}).exit_code == 0);
 }
 
+BOOST_FIXTURE_TEST_CASE(pins_that_somebody_removes_end_nothing_as_long_as_the_agent_runs,
+                        Enrolled) {
+  const auto told = [&] {
+    return std::ranges::any_of(enforcer().warnings(), [](const std::string& warning) {
+      return warning.find("are gone") != std::string::npos;
+    });
+  };
+  BOOST_TEST(!told());
+  std::filesystem::remove_all(pins());
+  BOOST_TEST(run(*cgroup, {"/bin/denied", "true"}).denied());
+  BOOST_TEST(told());
+}
+
 BOOST_FIXTURE_TEST_CASE(a_process_outside_the_cgroup_is_left_alone, Enrolled) {
   const ScratchCgroup outside(enforcer().cgroup_root());
   BOOST_TEST(run(outside, {"/bin/denied", "true"}).exit_code == 0);

@@ -22,6 +22,20 @@ BOOST_AUTO_TEST_CASE(a_persons_base_spec_with_the_name_of_ours_is_neither_writte
   BOOST_TEST(has("/etc/usher/containerd/base-site.json"));
 }
 
+BOOST_AUTO_TEST_CASE(a_base_spec_of_ours_that_was_garbled_is_mended_or_removed) {
+  installed();
+  const auto whole = read(kSpec);
+  for (const std::string garbled : {"", "{\"hooks\": ", "[]"}) {
+    put(kSpec, garbled);
+    BOOST_TEST(verify().has_problem(kSpec + " is not as these settings make it"));
+    installed();
+    BOOST_TEST(read(kSpec) == whole);
+  }
+  put(kSpec, "{");
+  BOOST_TEST(uninstall().error == "");
+  BOOST_TEST(!has(kSpec));
+}
+
 BOOST_AUTO_TEST_CASE(base_specs_do_not_lie_among_other_files) {
   options.spec_dir = "/etc/containerd";
   const auto before = everything();

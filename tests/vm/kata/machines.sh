@@ -41,7 +41,7 @@ kata_machine() {
   shift
   mkdir -p "$KATA/machines/free-$name"
   ln -sfn "$KATA/machines/free-$name" "$KATA/machines/link-$name"
-  "$ROOT/tests/vm/run" --vsock "$KATA/machines/link-$name/kata.hvsock" --mem 1024 --smp 1 --timeout 600 \
+  "$ROOT/tests/vm/run" --vsock "$KATA/machines/link-$name/kata.hvsock" --mem 1024 --smp 1 --timeout 900 \
     ${GUEST_AGENT:+--env GUEST_AGENT=1} 6.12 /usher/tests/vm/kata/serve "$@" \
     >"$W/out/machine-$name" 2>&1 &
   KATA_RUNS+=($!)
@@ -49,7 +49,7 @@ kata_machine() {
 
 kata_answers() { "$BIN/tests/kata_call" "$KATA/machines/link-$1/kata.hvsock" guest true; }
 kata_ready() {
-  wait_for 300 kata_answers "$1" && return
+  wait_for 500 kata_answers "$1" && return
   sed 's/^/# /' "$W/out/machine-$1" | tail -n 5
   return 1
 }
@@ -66,6 +66,9 @@ kata_end() {
   done
   for run in "${KATA_RUNS[@]}"; do wait "$run" 2>/dev/null; done
   KATA_RUNS=()
+  [ "$FAILURES" -eq 0 ] || for link in "$KATA"/machines/link-*; do
+    tail -n 40 "$W/out/machine-${link##*link-}" | sed "s/^/# ${link##*link-}: /"
+  done
 }
 
 kata_world() {
@@ -91,7 +94,7 @@ kata_world() {
   rm -f "$W/policy.d"/*.toml
   deny_programs guest-programs 'namespaces = ["payments"]'
   mode nri 'kata_handlers = ["other"]' '[adapters.kata]' \
-    "sandboxes = [\"$KATA/sandboxes/{sandbox}/kata.hvsock\"]"
+    "sandboxes = [\"$KATA/sandboxes/{sandbox}/kata.hvsock\"]" "run_dir = \"$W/run\""
   for name in "$@"; do
     if kata_ready "$name"; then ok "the machine $name runs"; else
       not_ok "the machine $name runs"
