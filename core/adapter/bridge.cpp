@@ -75,7 +75,7 @@ bool Bridge::run(std::function<void()> work) {
     if (loop_ == nullptr) {
       return false;
     }
-    if (!loop_->get_executor().running_in_this_thread()) {
+    if (main_ != std::this_thread::get_id()) {
       asio::post(*loop_, [this, work = std::move(work)] {
         if (loop_ != nullptr) {
           work();

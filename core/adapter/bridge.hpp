@@ -116,7 +116,8 @@ class Bridge {
   bool may_call(std::string_view what);
   // False when closed: `work` is dropped.
   bool post(std::function<void()> work);
-  // At once where this is the loop's thread, else posted.
+  // At once on the loop's thread, also before and after the loop runs: a cancel must hold when it
+  // returns. Else posted.
   bool run(std::function<void()> work);
 
   std::int32_t enqueue(AdapterEvent event, usher_done done, usher_error* error);
