@@ -149,9 +149,22 @@ Result<> Agent::open_policies() {
   return {};
 }
 
+void Agent::open_guests() {
+  // In milliseconds: greater than what an agent before this one can have counted up to.
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  guests_.emplace(Guests::Parts{.loop = loop_,
+                                .sandboxes = sandboxes_,
+                                .policies = policies_,
+                                .adapters = *adapters_,
+                                .journal = journal_,
+                                .first_generation = static_cast<std::uint64_t>(now.count())});
+}
+
 Result<> Agent::open_adapters() {
   if (guest_) {
     adapters_ = guest_->host();
+    open_guests();  // none will ever be told
     guest_->start(*store_);
     return adapters_->start();
   }
@@ -170,15 +183,7 @@ Result<> Agent::open_adapters() {
         // USHER_LOG_DEBUG … USHER_LOG_ERROR of the C ABI count from 1.
         journal_.adapter_said(static_cast<LogLevel>(std::clamp(level - 1, 0, 3)), name, message);
       });
-  // In milliseconds: greater than what an agent before this one can have counted up to.
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  guests_.emplace(Guests::Parts{.loop = loop_,
-                                .sandboxes = sandboxes_,
-                                .policies = policies_,
-                                .adapters = *adapters_,
-                                .journal = journal_,
-                                .first_generation = static_cast<std::uint64_t>(now.count())});
+  open_guests();
   adapters_->serve_guests(*guests_);
   if (auto started = adapters_->start(); !started) {
     return started;

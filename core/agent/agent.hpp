@@ -41,6 +41,7 @@ class Agent {
   Result<> open_state();
   Result<> open_guest();
   Result<> open_policies();
+  void open_guests();
   Result<> open_adapters();
   Result<> take_over();
   Result<> answer_unenrolled();
