@@ -56,7 +56,7 @@ registrations() {
 more_registrations() { [ "$(registrations)" -gt "$1" ]; }
 mode() {
   local before
-  before=$(registrations 2>/dev/null || echo 0)
+  before=$(registrations 2>/dev/null) || before=${before:-0} # no line is no success of grep's
   agent_stop
   configure "$@"
   need_agent
