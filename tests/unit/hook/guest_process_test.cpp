@@ -241,21 +241,6 @@ BOOST_AUTO_TEST_CASE(a_go_without_a_watchdog_is_none) {
   BOOST_TEST(start.world.container_was_killed());
 }
 
-BOOST_AUTO_TEST_CASE(the_watchdog_holds_none_of_the_hooks_streams) {
-  // run() returns at the end of the streams: with the watchdog holding them it would take 1500 ms.
-  Start start([](int peer) {
-    read_claim(peer);
-    ::kill(only_child_of(peer_pid(peer)), SIGSTOP);
-    ::kill(peer_pid(peer), SIGKILL);
-    until_closed(peer);
-  });
-  BOOST_TEST(start.hook.took.count() < 1000);
-  // It is stopped; its container is still there, and ends with it.
-  const pid_t watchdog = child_but(start.world.container());
-  ::kill(watchdog, SIGCONT);
-  BOOST_TEST(start.world.container_was_killed());
-}
-
 BOOST_AUTO_TEST_CASE(a_configuration_that_cannot_be_read_kills) {
   for (const std::string text : {"", "relay = tcp:1\n", "relay = vsock:1\nfail = open\nx = y\n"}) {
     GuestWorld world;
