@@ -6,6 +6,7 @@
 #include "agent/reload.hpp"
 #include "doubles.hpp"
 #include "fake_relay.hpp"
+#include "run_until.hpp"
 
 namespace usher::agent::test {
 
@@ -55,14 +56,7 @@ struct Guest : World {
   }
   template <class F>
   bool until(F&& done) {
-    asio::steady_timer late(loop, std::chrono::seconds(10));
-    bool expired = false;
-    late.async_wait([&](std::error_code stopped) { expired = !stopped; });
-    while (!done() && !expired) {
-      loop.restart();
-      loop.run_one();
-    }
-    return done();
+    return guest::test::run_until(loop, std::forward<F>(done));
   }
   void start() {
     side->start(*store);

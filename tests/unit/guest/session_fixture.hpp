@@ -9,6 +9,7 @@
 
 #include "fake_relay.hpp"
 #include "guest/session.hpp"
+#include "run_until.hpp"
 
 namespace usher::guest::test {
 
@@ -61,20 +62,9 @@ struct SessionFixture {
     return std::make_shared<Session>(loop, std::move(parts));
   }
 
-  // Runs the loop until `done` holds; false: it did not for ten seconds.
   template <class F>
   bool until(F&& done) {
-    asio::steady_timer late(loop, std::chrono::seconds(10));
-    bool expired = false;
-    late.async_wait([&](std::error_code stopped) { expired = !stopped; });
-    while (!done() && !expired) {
-      loop.restart();
-      loop.run_one();
-    }
-    late.cancel();
-    loop.restart();
-    loop.poll();
-    return done();
+    return run_until(loop, std::forward<F>(done));
   }
   void start() {
     session->start();
