@@ -207,7 +207,12 @@ void Guests::refresh(const std::string& sandbox_id, GuestSandbox& sandbox) {
   const bool is_known = std::ranges::any_of(sandbox.containers, [](const auto& item) {
     return item.second.claimed || !item.second.adapter.empty();
   });
-  if (!is_known || is_being_listed(sandbox)) {
+  // The same where the policies of one are beyond what the guest is known to carry out by now, and
+  // what it runs under was an earlier agent's word.
+  const bool is_kept = std::ranges::any_of(sandbox.containers, [](const auto& item) {
+    return !item.second.problem.empty() && !item.second.claimed;
+  });
+  if (!is_known || is_kept || is_being_listed(sandbox)) {
     return;
   }
   auto policies = join_policies(sandbox);

@@ -27,8 +27,8 @@ Guest::Guest(Desk& desk, std::string name, bool is_short)
   known_ = desk_.memory.of(name_);
   if (!known_.token.empty()) {
     session_.emplace();
-    session_->hello.set_backend("none");
-    session_->hello.set_trouble("the guest's agent has not come back yet");
+    session_->hello.set_backend(known_.backend);
+    session_->hello.set_enforces(known_.enforces);
     tell_session();
   }
 }

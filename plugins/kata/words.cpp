@@ -51,8 +51,7 @@ Result<> check(const v1::Hello& hello) {
     return malformed("has a token of " + std::to_string(hello.token().size()) + " bytes, not " +
                      std::to_string(kTokenSize));
   }
-  const auto& backend = hello.backend();
-  if (backend != "lsm" && backend != "tracepoint" && backend != "none") {
+  if (!is_backend(hello.backend())) {
     return malformed("names a backend that is none of lsm, tracepoint, none");
   }
   auto done = check_length("version", hello.version().size(), kMaxVersion);
@@ -163,6 +162,10 @@ class Cutter {
 };
 
 }  // namespace
+
+bool is_backend(std::string_view word) {
+  return word == "lsm" || word == "tracepoint" || word == "none";
+}
 
 Result<v1::FromGuest> read_from_guest(std::string_view message) {
   v1::FromGuest out;

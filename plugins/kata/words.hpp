@@ -22,6 +22,9 @@ inline constexpr std::size_t kMaxEvent = 60U << 10;  // usher.guests/1's told
 inline constexpr std::size_t kMaxPolicies = 4096;
 inline constexpr std::size_t kMaxPolicyBytes = 16U << 20;
 
+// "lsm", "tracepoint", "none".
+bool is_backend(std::string_view word);
+
 // Errors, all EPROTO: no such message, a word that this side does not know, a member out of its
 // bounds. Hello's protocol is not judged here.
 Result<v1::FromGuest> read_from_guest(std::string_view message);

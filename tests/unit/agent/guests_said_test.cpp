@@ -191,6 +191,26 @@ BOOST_AUTO_TEST_CASE(a_session_before_its_runtimes_list_is_sent_policies_when_th
   BOOST_TEST(claim("sandbox-1", "c3").has_value());
 }
 
+// The agent on the host was started anew, and a guest's agent has not come back yet: the relay
+// knows of its session and not what its kernel can do.
+BOOST_AUTO_TEST_CASE(a_guest_whose_agent_is_away_is_sent_nothing_that_lacks_what_it_enforces) {
+  use({written("p1", "payments")});
+  guests.session("kata", "sandbox-1", session("none", 0, "has not come back yet"));
+  BOOST_TEST(publish(Kind::listing, {}).has_value());
+  auto pod = sandbox("sandbox-1", "payments", "pod-sandbox-1", {});
+  pod.guest = true;
+  BOOST_TEST(publish(Kind::sandbox_starting, pod).has_value());
+  BOOST_TEST(publish(Kind::container_running, guest("sandbox-1", "c1")).has_value());
+  BOOST_TEST(publish(Kind::synced, {}).has_value());
+  run_posted();
+  const auto of_policies = [](const std::string& told) { return told.starts_with("policies"); };
+  BOOST_TEST(std::ranges::count_if(host.told, of_policies) == 0);
+  guests.session("kata", "sandbox-1", session("lsm"));
+  run_posted();
+  BOOST_TEST(std::ranges::count_if(host.told, of_policies) == 1);
+  BOOST_TEST(host.told.back().ends_with(": p1"));
+}
+
 BOOST_AUTO_TEST_CASE(a_session_of_a_sandbox_that_nobody_told_of_goes_with_it) {
   guests.session("kata", "sandbox-1", session("none", 0, "no BTF"));
   BOOST_TEST(guests.sandboxes().contains("sandbox-1"));
