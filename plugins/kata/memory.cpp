@@ -56,6 +56,21 @@ bool read_kernel(const std::string& text, Remembered& to) {
          is_backend(to.backend);
 }
 
+// With those above that are missing: run_dir need not be the agent's own.
+Result<> make_directory(const fs::path& directory) {
+  std::error_code ignored;
+  if (directory.has_parent_path() && !fs::exists(directory.parent_path(), ignored)) {
+    if (auto above = make_directory(directory.parent_path()); !above) {
+      return above;
+    }
+  }
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail_system("cannot make " + directory.string(), errno,
+                       "set run_dir under [adapters.kata] to a directory that root can write");
+  }
+  return {};
+}
+
 }  // namespace
 
 Remembered Memory::of(const std::string& sandbox) const {
@@ -92,8 +107,8 @@ Remembered Memory::of(const std::string& sandbox) const {
 }
 
 Result<> Memory::keep(const std::string& sandbox, const Remembered& what) const {
-  if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
-    return fail_system("cannot make " + directory_.string());
+  if (auto made = make_directory(directory_); !made) {
+    return made;
   }
   std::string text = std::string(kHead) + "\n";
   if (!what.token.empty()) {

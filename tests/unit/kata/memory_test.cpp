@@ -29,6 +29,16 @@ BOOST_AUTO_TEST_CASE(keeps_what_it_is_given) {
   BOOST_TEST((memory.of("s") == Remembered{}));
 }
 
+BOOST_AUTO_TEST_CASE(needs_no_directory_that_is_there) {
+  const Memory deep{scratch.path() / "not/there/kata"};
+  BOOST_REQUIRE(deep.keep("s", {.claimed = true}));
+  BOOST_TEST(deep.of("s").claimed);
+  const Memory behind{scratch.path() / "not/there/kata/s/kata"};
+  const auto kept = behind.keep("s", {.claimed = true});
+  BOOST_REQUIRE(!kept);
+  BOOST_TEST(kept.error().message.find("set run_dir") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(that_cannot_be_read_opens_no_session) {
   for (const char* text :
        {"", "something else", "usher-guest 1\nsession 00\n", "usher-guest 1\nkernel lsm\n",
