@@ -71,8 +71,9 @@ Relay::Relay(plugin::Host host, Options options, Bounds bounds)
                    sandbox->guest->warn("guest-socket", "", sentence);
                  }
                }}),
-      vsock_(loop_, [this](std::uint32_t cid, Fd peer) { vsock_connected(cid, std::move(peer)); }) {
-}
+      vsock_(
+          loop_, [this](std::uint32_t cid, Fd peer) { vsock_connected(cid, std::move(peer)); },
+          [this](const std::string& why) { host_.log(USHER_LOG_ERROR, why); }) {}
 
 void Relay::start() {
   watch_.start();
