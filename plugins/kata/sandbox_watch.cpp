@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kPoll{1000};
+constexpr int kReadsInARow = 4;
 constexpr std::size_t kMaxTold = 16;  // problems of one sandbox
 
 constexpr std::uint32_t kBaseMask = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM |
@@ -75,20 +76,22 @@ void SandboxWatch::poll_later() {
   }
 }
 
-// What is left comes with the next turn, and each sandbox is looked at once: whoever may write in
-// one sandbox's directory can make events faster than they are looked at.
+// What is left comes with the next turn, and each sandbox is looked at once in a read: whoever may
+// write in one sandbox's directory can make events faster than they are looked at.
 void SandboxWatch::read() {
   alignas(inotify_event) std::array<char, 16384> buffer;  // NOLINT: filled by read
-  const ssize_t n = ::read(inotify_.get(), buffer.data(), buffer.size());
-  Touched touched;
-  for (ssize_t at = 0; at < n;) {
-    inotify_event one;  // NOLINT: copied
-    std::memcpy(&one, buffer.data() + at, sizeof one);
-    event(one.wd, one.mask, one.len > 0 ? buffer.data() + at + sizeof one : "", touched);
-    at += static_cast<ssize_t>(sizeof one + one.len);
-  }
-  for (const auto& [base, sandbox] : touched) {
-    ensure(base, sandbox);
+  for (int i = 0; i < kReadsInARow && inotify_; ++i) {
+    const ssize_t n = ::read(inotify_.get(), buffer.data(), buffer.size());
+    Touched touched;
+    for (ssize_t at = 0; at < n;) {
+      inotify_event one;  // NOLINT: copied
+      std::memcpy(&one, buffer.data() + at, sizeof one);
+      event(one.wd, one.mask, one.len > 0 ? buffer.data() + at + sizeof one : "", touched);
+      at += static_cast<ssize_t>(sizeof one + one.len);
+    }
+    for (const auto& [base, sandbox] : touched) {
+      ensure(base, sandbox);
+    }
   }
 }
 
