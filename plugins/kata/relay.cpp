@@ -140,6 +140,10 @@ void Relay::vsock_connected(std::uint32_t cid, Fd peer) {
     cids_.erase(known);  // context ids are used again
     known = cids_.end();
   }
+  const auto now = Strangers::Clock::now();
+  if (known == cids_.end() && !strangers_.may_look(cid, now)) {
+    return;
+  }
   if (known == cids_.end()) {
     std::vector<std::string> ids;
     for (const auto& [name, sandbox] : sandboxes_) {
@@ -149,9 +153,12 @@ void Relay::vsock_connected(std::uint32_t cid, Fd peer) {
     }
     auto owner = owner_of_cid(bounds_.kernel, cid, ids);
     if (!owner) {
-      return host_.log(USHER_LOG_WARNING,
-                       "a connection over vsock was closed: " + owner.error().message);
+      return strangers_.not_found(cid, now)
+                 ? host_.log(USHER_LOG_WARNING,
+                             "a connection over vsock was closed: " + owner.error().message)
+                 : void();
     }
+    strangers_.found(cid);
     std::erase_if(cids_, [](const auto& one) { return !is_alive(one.second.peer.pidfd); });
     known = cids_.emplace(cid, std::move(*owner)).first;
   }

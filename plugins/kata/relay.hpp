@@ -17,6 +17,7 @@
 #include "kata/monitors.hpp"
 #include "kata/sandbox_watch.hpp"
 #include "kata/settings.hpp"
+#include "kata/strangers.hpp"
 #include "kata/vsock_listener.hpp"
 #include "usher/plugin.hpp"
 
@@ -104,6 +105,7 @@ class Relay {
   Desk desk_;
   std::map<std::string, Sandbox, std::less<>> sandboxes_;  // by the guest's name
   std::map<std::uint32_t, CidOwner> cids_;
+  Strangers strangers_;
   SandboxWatch watch_;
   VsockListener vsock_;
 };

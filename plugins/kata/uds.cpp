@@ -82,16 +82,18 @@ Result<Uds> Uds::make(int directory, const std::string& name, uid_t owner, uid_t
     return fail_system("cannot make the socket " + escape(name));
   }
   Uds out(std::move(*fd), name);
+  // What is made the owner's is what was looked at: whoever owns the directory can put something of
+  // root's in its place.
+  const Fd made(::openat(directory, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat info{};
-  if (::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
-      !S_ISSOCK(info.st_mode)) {
+  if (!made || ::fstat(made.get(), &info) != 0 || !S_ISSOCK(info.st_mode)) {
     return fail("the socket " + escape(name) + " was replaced while it was made", EADDRINUSE);
   }
   out.device_ = info.st_dev;
   out.inode_ = info.st_ino;
   if (::listen(out.fd(), kBacklog) != 0 ||
-      (info.st_uid != owner && ::fchownat(directory, name.c_str(), owner, static_cast<gid_t>(-1),
-                                          AT_SYMLINK_NOFOLLOW) != 0)) {
+      (info.st_uid != owner &&
+       ::fchownat(made.get(), "", owner, static_cast<gid_t>(-1), AT_EMPTY_PATH) != 0)) {
     auto why = fail_system("cannot listen on the socket " + escape(name));
     out.remove_from(directory);
     return why;
