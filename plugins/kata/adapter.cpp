@@ -59,9 +59,7 @@ class Adapter {
       if (!options.cri_socket.empty()) {
         records_.emplace(host, cri::Loop(host.loop(), host.context()), options,
                          [this] { relay_->hurry(); });
-        relay_->ask_elsewhere([this](const auto& sandbox, const auto& container) {
-          records_->ask(sandbox, container);
-        });
+        relay_->ask_elsewhere([this](const auto& sandbox) { records_->ask(sandbox); });
         relay_->tell_gone([this](const auto& sandbox) { records_->gone(sandbox); });
       }
     } catch (const plugin::Failure& failure) {

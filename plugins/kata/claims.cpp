@@ -48,8 +48,8 @@ void Claims::attempt(std::uint64_t number) {
   const std::string backend = open.question.backend;
   try {
     ask_({sandbox, container, backend, open.question.enforces},
-         [self = std::weak_ptr(self_), number, sandbox, container](const plugin::GuestGrant* grant,
-                                                                   const plugin::Failure* why_not) {
+         [self = std::weak_ptr(self_), number, sandbox](const plugin::GuestGrant* grant,
+                                                        const plugin::Failure* why_not) {
            const auto claims = self.lock();
            if (claims == nullptr || !(*claims)->open_.contains(number)) {
              return;
@@ -62,7 +62,7 @@ void Claims::attempt(std::uint64_t number) {
                              why_not != nullptr ? why_not->what() : "the host refuses it");
            }
            if (mine.unknown_) {
-             mine.unknown_(sandbox, container);
+             mine.unknown_(sandbox);
            }
            mine.later(number, why_not->what());
          });

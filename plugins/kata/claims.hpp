@@ -27,8 +27,9 @@ class Claims {
  public:
   // A null grant refuses; `why` is a sentence for the guest.
   using Answer = std::function<void(const plugin::GuestGrant* grant, const std::string& why)>;
-  // Hears, at each try, of a container that the agent does not know yet: somebody else may.
-  using Unknown = std::function<void(const std::string& sandbox, const std::string& container)>;
+  // Hears, at each try, of a sandbox with a container that the agent does not know yet: somebody
+  // else may.
+  using Unknown = std::function<void(const std::string& sandbox)>;
   // May it run? As plugin::Guests::claim.
   using Ask = std::function<void(const plugin::GuestClaim&, plugin::Guests::Answer)>;
 

@@ -11,10 +11,10 @@
 
 #include "kata/absence.hpp"
 #include "kata/cgroups.hpp"
+#include "kata/cid_owners.hpp"
 #include "kata/claims.hpp"
 #include "kata/guest.hpp"
 #include "kata/memory.hpp"
-#include "kata/monitors.hpp"
 #include "kata/sandbox_watch.hpp"
 #include "kata/settings.hpp"
 #include "kata/vsock_listener.hpp"
@@ -103,7 +103,7 @@ class Relay {
   Absence absence_;
   Desk desk_;
   std::map<std::string, Sandbox, std::less<>> sandboxes_;  // by the guest's name
-  std::map<std::uint32_t, CidOwner> cids_;
+  CidOwners cids_;
   SandboxWatch watch_;
   VsockListener vsock_;
 };
