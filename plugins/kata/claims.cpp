@@ -94,10 +94,10 @@ void Claims::later(std::uint64_t number, const std::string& why) {
   open.pause = std::min(open.pause * 2, kLongestPause);
 }
 
-void Claims::hurry() {
+void Claims::hurry(const std::string& sandbox) {
   std::vector<std::uint64_t> waiting;
   for (const auto& [number, open] : open_) {
-    if (!open.asked) {
+    if (!open.asked && open.question.sandbox() == sandbox) {
       waiting.push_back(number);
     }
   }

@@ -40,8 +40,8 @@ class Claims {
 
   // `answer` is called once, maybe at once, at the latest `within` from now; never after stop.
   void ask(Question question, Answer answer);
-  // Something became known: what waits is asked again at once.
-  void hurry();
+  // Something of this sandbox became known: its claims that wait are asked again at once.
+  void hurry(const std::string& sandbox);
   void stop() { open_.clear(); }
   std::size_t open() const { return open_.size(); }
 

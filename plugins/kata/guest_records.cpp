@@ -56,7 +56,7 @@ struct GuestRecords::Asking {
 };
 
 GuestRecords::GuestRecords(plugin::Host host, cri::Loop loop, const Options& options,
-                           std::function<void()> published)
+                           std::function<void(const std::string& sandbox)> published)
     : host_(host),
       client_(loop, options.cri_socket, options.cri_deadline),
       published_(std::move(published)) {}
@@ -98,7 +98,7 @@ plugin::Flow GuestRecords::look_up(plugin::Host host, std::string sandbox) {
   auto own = cri::identity_of(*pod);
   for (const auto& [id, one] : there) {
     // One that runs was started before, and is none to be claimed.
-    if (!one->created || stopping_ || !note(sandbox, id)) {
+    if (!one->created || stopping_ || known(sandbox).contains(id)) {
       continue;
     }
     plugin::Identity who;
@@ -107,11 +107,14 @@ plugin::Flow GuestRecords::look_up(plugin::Host host, std::string sandbox) {
     who.sandbox_id = sandbox;
     who.image = one->image;
     cri::join(who, *pod);
-    sandboxes_.at(sandbox).published = true;
     co_await host.publish(event_of(USHER_EVENT_SANDBOX_STARTING, own));
     co_await host.publish(event_of(USHER_EVENT_CONTAINER_STARTING, std::move(who)));
+    if (!note(sandbox, id)) {
+      co_await host.publish(gone_of(sandbox));
+      co_return;
+    }
   }
-  published_();
+  published_(sandbox);
 }
 
 std::set<std::string> GuestRecords::known(const std::string& sandbox) const {
@@ -121,7 +124,11 @@ std::set<std::string> GuestRecords::known(const std::string& sandbox) const {
 
 bool GuestRecords::note(const std::string& sandbox, const std::string& container) {
   const auto at = sandboxes_.find(sandbox);
-  return at != sandboxes_.end() && at->second.containers.insert(container).second;
+  if (at != sandboxes_.end()) {
+    at->second.published = true;
+    at->second.containers.insert(container);
+  }
+  return at != sandboxes_.end();
 }
 
 void GuestRecords::forget(const std::string& sandbox, const std::string& container) {

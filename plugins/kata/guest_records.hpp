@@ -17,9 +17,9 @@ namespace usher::kata {
 // [main]
 class GuestRecords {
  public:
-  // `published`: something that was not known is now.
+  // `published`: something of that sandbox that was not known is now.
   GuestRecords(plugin::Host host, cri::Loop loop, const Options& options,
-               std::function<void()> published);
+               std::function<void(const std::string& sandbox)> published);
   GuestRecords(const GuestRecords&) = delete;
   GuestRecords& operator=(const GuestRecords&) = delete;
 
@@ -43,14 +43,14 @@ class GuestRecords {
   plugin::Flow look_up(plugin::Host host, std::string sandbox);
   // What was published of that sandbox.
   std::set<std::string> known(const std::string& sandbox) const;
-  // False where it was, or the sandbox has ended.
+  // False where the sandbox has ended.
   bool note(const std::string& sandbox, const std::string& container);
   void forget(const std::string& sandbox, const std::string& container);
   void end_if_idle();
 
   plugin::Host host_;
   cri::Client client_;
-  std::function<void()> published_;
+  std::function<void(const std::string& sandbox)> published_;
   std::map<std::string, Sandbox> sandboxes_;
   std::size_t asking_ = 0;
   bool stopping_ = false;

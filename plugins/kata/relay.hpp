@@ -56,8 +56,8 @@ class Relay {
   void ask_elsewhere(Claims::Unknown unknown) { elsewhere_ = std::move(unknown); }
   // Who hears that a sandbox has ended; before start.
   void tell_gone(std::function<void(const std::string& sandbox)> gone) { gone_ = std::move(gone); }
-  // Something was published: claims that wait for it are asked again.
-  void hurry() { claims_.hurry(); }
+  // Something of this sandbox was published: claims that wait for it are asked again.
+  void hurry(const std::string& sandbox) { claims_.hurry(sandbox); }
 
  private:
   struct Sandbox {

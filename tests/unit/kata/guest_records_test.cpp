@@ -28,7 +28,8 @@ struct Fixture : RelayFixture {
     options.cri_socket = socket;
     bounds.verdict = std::chrono::milliseconds(3000);
     relay.emplace(host.host(), options, bounds);
-    records.emplace(host.host(), host.loop(), options, [this] { relay->hurry(); });
+    records.emplace(host.host(), host.loop(), options,
+                    [this](const auto& sandbox) { relay->hurry(sandbox); });
     relay->ask_elsewhere([this](const auto& sandbox) { records->ask(sandbox); });
     relay->tell_gone([this](const auto& sandbox) { records->gone(sandbox); });
     // What is published to the agent makes it known there.
