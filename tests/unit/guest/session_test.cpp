@@ -53,6 +53,16 @@ BOOST_AUTO_TEST_CASE(a_token_file_that_is_none_is_told_and_not_used) {
   BOOST_TEST(has(said.at(0), "has not 32 bytes"));
 }
 
+BOOST_AUTO_TEST_CASE(a_token_that_could_not_be_kept_is_kept_with_the_next_try) {
+  std::filesystem::create_directory(token_file());
+  session->start();
+  BOOST_REQUIRE(until([&] { return has(session->problem(), "cannot be kept"); }));
+  BOOST_TEST(!session->open());
+  std::filesystem::remove(token_file());
+  BOOST_REQUIRE(until([&] { return session->open(); }));
+  BOOST_TEST(read_file(token_file()).value_or("none") == relay.token);
+}
+
 BOOST_AUTO_TEST_CASE(a_relay_that_comes_late_is_found) {
   relay.unlisten();
   session->start();
