@@ -112,6 +112,9 @@ class Guests final : public adapter::GuestDesk {
     const GuestContainer* container;
   };
   Result<Place> find(std::string_view word) const;
+  // For who would release one of that name: what this node's kernel does not judge, it cannot let
+  // be. `unknown`: what is said where none is called that.
+  Error why_not_released(std::string_view word, Error unknown) const;
   // For status.
   std::vector<std::string> warnings() const;
 

@@ -70,7 +70,7 @@ void Claims::attempt(std::uint64_t number) {
                              why_not != nullptr ? why_not->what() : "the host refuses it");
            }
            if (mine.unknown_) {
-             mine.unknown_(sandbox, container);
+             mine.unknown_(sandbox);
            }
            mine.later(number, why_not->what());
          });
@@ -102,10 +102,10 @@ void Claims::later(std::uint64_t number, const std::string& why) {
   open.pause = std::min(open.pause * 2, kLongestPause);
 }
 
-void Claims::hurry() {
+void Claims::hurry(const std::string& sandbox) {
   std::vector<std::uint64_t> waiting;
   for (const auto& [number, open] : open_) {
-    if (!open.asked) {
+    if (!open.asked && open.question.sandbox() == sandbox) {
       waiting.push_back(number);
     }
   }

@@ -27,15 +27,16 @@ class Claims {
  public:
   // A null grant refuses; `why` is a sentence for the guest.
   using Answer = std::function<void(const plugin::GuestGrant* grant, const std::string& why)>;
-  // Hears, at each try, of a container that the agent does not know yet: somebody else may.
-  using Unknown = std::function<void(const std::string& sandbox, const std::string& container)>;
+  // Hears, at each try, of a sandbox with a container that the agent does not know yet: somebody
+  // else may.
+  using Unknown = std::function<void(const std::string& sandbox)>;
   // Hears of what the agent let start when nobody waited for its word any more: it does not start.
   using Unheard = std::function<void(const std::string& sandbox, const std::string& container)>;
   // May it run? As plugin::Guests::claim.
   using Ask = std::function<void(const plugin::GuestClaim&, plugin::Guests::Answer)>;
 
   Claims(cri::Loop loop, Ask ask, std::chrono::milliseconds within, Unknown unknown,
-         Unheard unheard)
+         Unheard unheard = {})
       : loop_(loop),
         ask_(std::move(ask)),
         within_(within),
@@ -50,8 +51,8 @@ class Claims {
   bool waits(std::uint64_t number) const { return open_.contains(number); }
   // Who asked has gone: it is not asked any more, nor answered. False: it was answered already.
   bool drop(std::uint64_t number) { return open_.erase(number) != 0; }
-  // Something became known: what waits is asked again at once.
-  void hurry();
+  // Something of this sandbox became known: its claims that wait are asked again at once.
+  void hurry(const std::string& sandbox);
   void stop() { open_.clear(); }
   std::size_t open() const { return open_.size(); }
 

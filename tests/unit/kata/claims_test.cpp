@@ -198,6 +198,25 @@ BOOST_AUTO_TEST_CASE(needs_a_peer_in_the_sandboxs_cgroup) {
   BOOST_TEST(host.has_warned("guest-peer"));
 }
 
+BOOST_AUTO_TEST_CASE(is_asked_again_at_once_for_news_of_its_own_sandbox_alone) {
+  std::map<std::string, int> asked;
+  Claims claims(host.loop(),
+                [&](const plugin::GuestClaim& claim, const plugin::Guests::Answer& answer) {
+                  ++asked[std::string(claim.sandbox_id)];
+                  const plugin::Failure why("not known", USHER_FAILED, EAGAIN);
+                  answer(nullptr, &why);
+                },
+                std::chrono::seconds(60), {});
+  for (const auto& sandbox : {a, id('b')}) {
+    claims.ask({.sandbox = [sandbox] { return sandbox; }, .container_id = "app"},
+               [](const auto*, const auto&) {});
+  }
+  claims.hurry(a);
+  BOOST_TEST(asked[a] == 2);
+  BOOST_TEST(asked[id('b')] == 1);
+  claims.stop();
+}
+
 BOOST_AUTO_TEST_CASE(survives_a_new_agent_with_what_was_granted) {
   creates(a, "app");
   ask(a, claim_of("app", '1'));
