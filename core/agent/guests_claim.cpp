@@ -40,7 +40,7 @@ Result<GuestGrant> Guests::claim(const std::string& adapter, const GuestClaim& c
   if (granted || granted.error().code == EAGAIN) {
     return granted;
   }
-  if (const auto held = refusals_.pass()) {
+  if (const auto held = lines_.pass(claim.sandbox_id, "refused")) {
     const auto* known = at(claim.sandbox_id, claim.container_id);
     const auto who = known != nullptr ? whole(*known) : whole(claim.sandbox_id);
     p_.journal.tell(LogLevel::error, "refused",

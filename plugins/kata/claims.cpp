@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds kLongestPause{100};
 
 }  // namespace
 
-void Claims::ask(Question question, Answer answer) {
+std::uint64_t Claims::ask(Question question, Answer answer) {
   const auto number = ++last_;
   auto deadline = loop_.timer(within_, [this, number](std::uint32_t) {
     const auto at = open_.find(number);
@@ -23,13 +23,15 @@ void Claims::ask(Question question, Answer answer) {
     }
   });
   if (!deadline) {
-    return answer(nullptr, "the host's agent is stopping");
+    answer(nullptr, "the host's agent is stopping");
+    return number;
   }
   auto& open = open_[number];
   open.question = std::move(question);
   open.answer = std::move(answer);
   open.deadline = std::move(*deadline);
   attempt(number);
+  return number;
 }
 
 void Claims::attempt(std::uint64_t number) {
@@ -48,13 +50,19 @@ void Claims::attempt(std::uint64_t number) {
   const std::string backend = open.question.backend;
   try {
     ask_({sandbox, container, backend, open.question.enforces},
-         [self = std::weak_ptr(self_), number, sandbox](const plugin::GuestGrant* grant,
-                                                        const plugin::Failure* why_not) {
+         [self = std::weak_ptr(self_), number, sandbox, container](const plugin::GuestGrant* grant,
+                                                                   const plugin::Failure* why_not) {
            const auto claims = self.lock();
-           if (claims == nullptr || !(*claims)->open_.contains(number)) {
+           if (claims == nullptr) {
              return;
            }
            auto& mine = **claims;
+           if (!mine.open_.contains(number)) {
+             if (grant != nullptr && mine.unheard_) {
+               mine.unheard_(sandbox, container);
+             }
+             return;
+           }
            Open& answered = mine.open_.at(number);
            answered.asked = false;
            if (grant != nullptr || why_not == nullptr || why_not->code() != EAGAIN) {

@@ -37,6 +37,9 @@ Relay::Relay(plugin::Host host, Options options, Bounds bounds)
             if (elsewhere_) {
               elsewhere_(sandbox);
             }
+          },
+          [this](const std::string& sandbox, const std::string& container) {
+            desk_.guests.report(sandbox, container, USHER_GUEST_ENDED);
           }),
       absence_(loop_, options_.missing_after, options_.missing_known,
                [this](const auto& sandbox, const auto& container, bool refused) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -72,7 +73,8 @@ class SandboxWatch {
   };
 
   void read();
-  void event(int watch, std::uint32_t mask, const char* name);
+  using Touched = std::set<std::pair<std::string, std::string>>;  // base, sandbox
+  void event(int watch, std::uint32_t mask, const char* name, Touched& touched);
   void scan_all();
   void scan(const std::string& base);
   void scan_missing();

@@ -199,8 +199,8 @@ Result<v1::FromGuest> read_from_guest(std::string_view message) {
   return out;
 }
 
-std::string verdict_message(const v1::Claim& claim, const plugin::GuestGrant* grant,
-                            std::string_view why, bool to_session) {
+Result<std::string> verdict_message(const v1::Claim& claim, const plugin::GuestGrant* grant,
+                                    std::string_view why, bool to_session) {
   v1::FromHost out;
   auto& verdict = *out.mutable_verdict();
   verdict.set_ticket(claim.ticket());
@@ -216,9 +216,7 @@ std::string verdict_message(const v1::Claim& claim, const plugin::GuestGrant* gr
   }
   auto bytes = out.SerializeAsString();
   if (bytes.size() > kMaxFrame) {  // labels may be longer than a frame
-    return verdict_message(claim, nullptr,
-                           "the pod's labels do not fit a message to the guest; shorten them",
-                           to_session);
+    return fail("the pod's labels do not fit a message to the guest; shorten them");
   }
   return bytes;
 }

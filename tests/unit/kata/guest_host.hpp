@@ -107,6 +107,12 @@ class GuestHost {
       one.call(one.context, one.ticket, USHER_FAILED, nullptr, {}, nullptr, &error);
     }
   }
+  // The agent lets start what it was asked for.
+  void grant_kept(const std::string& sandbox, const std::string& container) {
+    for (const auto& one : std::exchange(kept, {})) {
+      grant(sandbox, container, one);
+    }
+  }
 
  private:
   static GuestHost& of(void* self) { return *static_cast<GuestHost*>(self); }
