@@ -15,11 +15,13 @@ world "$@"
 modprobe vhost_vsock && modprobe vsock_loopback || skip_all "this kernel has no vhost_vsock"
 
 MACHINES=()
-unload() {
+unload() { # keeps the exit code
+  local status=$?
   agent_stop
   for process in "${MACHINES[@]}"; do kill -9 "$process" && wait "$process"; done 2>/dev/null
   # Other tests know this kernel without a vsock.
   modprobe -r vhost_vsock vsock_loopback
+  return "$status"
 }
 trap 'unload; world_end' EXIT
 id() { printf "%064d" "$1"; }
@@ -95,14 +97,16 @@ sh -c 'echo $$ >"$0/cgroup.procs" && exec -a x,guest-cid=5 sleep 1000' "$CG/kata
 MACHINES+=($!)
 check "who else has the id on its command line does not get the sandbox" let_go 1 "$(id 12)"
 agent_kill
-tell_again() {
+tell_again() { # to an agent that starts anew
+  local before=$NRI_PID
+  eval "exec ${NRI[1]}>&-"
+  wait "$before"
   nri_start
   need_agent
   read -r -t 20 answer <&"${NRI[0]}"
   tell pod "$(id 1)" payments pay-0
   tell container "$(id 1)" "$(id 13)" late
 }
-eval "exec ${NRI[1]}>&-"
 tell_again
 check "and an agent that has to choose between two hears neither" killed 1 "$(id 13)"
 check "and says so" said 'vsock context id 5 is on the command lines of'

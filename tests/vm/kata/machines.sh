@@ -72,8 +72,8 @@ ends() {
   [[ $ANSWER == "ok $how"* ]]
 }
 
-kata_end() {
-  local link run
+kata_end() { # keeps the exit code
+  local status=$? link run
   for link in "$KATA"/machines/link-*; do
     # One whose sandbox has ended has no such socket.
     [ ! -S "$link/kata.hvsock" ] || timeout 5 "$BIN/tests/kata_call" "$link/kata.hvsock" quit >/dev/null 2>&1
@@ -83,6 +83,7 @@ kata_end() {
   [ "$FAILURES" -eq 0 ] || for link in "$KATA"/machines/link-*; do
     tail -n 40 "$W/out/machine-${link##*link-}" | sed "s/^/# ${link##*link-}: /"
   done
+  return "$status"
 }
 
 kata_world() {
