@@ -48,8 +48,8 @@ let_go() { # let_go MACHINE CONTAINER
 }
 killed() { ! let_go "$@" && grep -q "process was killed" "$W/out/hook"; }
 tell() {
-  echo "$*" >&"${NRI[1]}"
-  read -r -t 10 answer <&"${NRI[0]}" && [ "$answer" = told ] || not_ok "the agent hears: $*"
+  echo "$*" >&"$NRI_IN"
+  read -r -t 10 answer <&"$NRI_OUT" && [ "$answer" = told ] || not_ok "the agent hears: $*"
 }
 dial() { "$BIN/tests/kata_dial" "unix:$W/$1.vsock" "${@:2}" >"$W/out/dial" 2>&1; }
 said() { grep -q "$1" "$W/usherd.log"; }
@@ -67,12 +67,16 @@ vsock = true
 sandboxes = ["$W/sandboxes/{sandbox}/kata.hvsock"]
 run_dir = "$W/run"
 T
-nri_start() {
+nri_start() { # for an agent that runs
   coproc NRI { exec "$BIN/tests/nri_says" "$W/nri.sock" 2>>"$W/out/nri"; }
+  # bash forgets these when the program has ended.
+  NRI_IN=${NRI[1]} NRI_OUT=${NRI[0]} NRI_SAYS=$NRI_PID
+  read -r -t 30 answer <&"$NRI_OUT" && [ "$answer" = ready ] && return
+  not_ok "the agent takes NRI: $(cat "$W/out/nri")"
+  finish
 }
-nri_start
 need_agent
-read -r -t 20 answer <&"${NRI[0]}"
+nri_start
 machine 1 5
 machine 2 6
 tell pod "$(id 1)" payments pay-0
@@ -98,12 +102,10 @@ MACHINES+=($!)
 check "who else has the id on its command line does not get the sandbox" let_go 1 "$(id 12)"
 agent_kill
 tell_again() { # to an agent that starts anew
-  local before=$NRI_PID
-  eval "exec ${NRI[1]}>&-"
-  wait "$before"
-  nri_start
+  exec {NRI_IN}>&-
+  wait "$NRI_SAYS"
   need_agent
-  read -r -t 20 answer <&"${NRI[0]}"
+  nri_start
   tell pod "$(id 1)" payments pay-0
   tell container "$(id 1)" "$(id 13)" late
 }

@@ -52,7 +52,7 @@ kata_machine() {
   KATA_RUNS+=($!)
 }
 
-kata_answers() { "$BIN/tests/kata_call" "$KATA/machines/link-$1/kata.hvsock" guest true; }
+kata_answers() { timeout 5 "$BIN/tests/kata_call" "$KATA/machines/link-$1/kata.hvsock" guest true; }
 kata_ready() {
   wait_for 500 kata_answers "$1" && return
   sed 's/^/# /' "$W/out/machine-$1" | tail -n 5
