@@ -80,6 +80,10 @@ struct usher_task {
 #define USHER_WORKLOAD_HOST_ROOT (1u << 2) /* lives in the host's root: named from there */
 /* No container: that of all exempt programs in pods that nobody enrolled. */
 #define USHER_WORKLOAD_BUILT_IN (1u << 3)
+/* A gate let it start, and nobody has exec'ed in its root yet: whoever is there is its runtime,
+ * still setting up. The first exec takes it away, and the agent when it hears that the container
+ * runs. */
+#define USHER_WORKLOAD_AWAITED (1u << 4)
 
 struct usher_workload {
   __u32 profile; /* index into profiles; 0 = no rules. One atomic store switches it */

@@ -30,6 +30,7 @@ struct ReportedContainer {
   int pid = 0;
   std::string cgroup_path;
   bool running = false;  // its program has begun: it may have cgroups and processes of its own
+  bool awaited = false;  // with `running`: it may be about to begin as well
 };
 
 class Enrolment {
@@ -69,6 +70,9 @@ class Enrolment {
   // are not tagged yet.
   Result<Admitted> admit(ReportedContainer container);
 
+  // Its program runs, by its runtime's word: it is no longer awaited.
+  void begun(Entry& entry);
+
   // Does any policy apply to it, by what is known of it and by its sandbox's record?
   Result<bool> selected(identity::Identity who, const std::string& runtime) const;
 
@@ -81,6 +85,7 @@ class Enrolment {
   struct Found {
     identity::Placement placement;
     std::function<Result<std::uint32_t>()> merged;  // USHER_MERGED_*; asked of new ones only
+    bool awaited = false;                           // its program has not begun
   };
   Result<Admitted> admit_reported(ReportedContainer container);
   Result<Admitted> admit_on_host(ReportedContainer container);
@@ -102,7 +107,7 @@ class Enrolment {
                    const Found* found);
   // Makes `known` the entry's identity, on disk as well, and applies what that changes.
   Result<> take_over(Entry& entry, identity::Identity known, std::string_view why);
-  Result<> enrol(identity::Workload workload, ProfileHandle profile);
+  Result<> enrol(identity::Workload workload, ProfileHandle profile, bool awaited);
 
   Parts p_;
   GateTimes times_;

@@ -107,7 +107,7 @@ void Feed::container_running(AdapterEvent event) {
   if (*admitted == Enrolment::Admitted::confirmed) {
     return entry->started ? answer(event, {}) : tag_unless_seen(id, std::move(event.done));
   }
-  entry->started = true;
+  p_.enrolment.begun(*entry);
   if (!event.identity.host_root) {
     count_found_running(event);
   }
@@ -129,7 +129,8 @@ void Feed::tag_unless_seen(const std::string& id, std::function<void(Result<>)> 
     }
     for (auto& [container, waiting] : std::exchange(unseen_, {})) {
       auto* entry = p_.registry.by_container(container);
-      if (entry != nullptr && !std::exchange(entry->started, true)) {
+      if (entry != nullptr && !entry->started) {
+        p_.enrolment.begun(*entry);
         tag_soon(std::move(waiting));
       } else if (waiting) {
         waiting({});

@@ -75,7 +75,8 @@ void Feed::sandbox_container(AdapterEvent event) {
                                             .runtime = event.runtime,
                                             .pid = event.pid,
                                             .cgroup_path = event.cgroup_path,
-                                            .running = true});
+                                            .running = true,
+                                            .awaited = event.kind == Kind::container_starting});
   if (!admitted) {
     return refuse(admitted.error());
   }
@@ -88,7 +89,7 @@ void Feed::sandbox_container(AdapterEvent event) {
     answer(event, {});
     return tag_unless_seen(id, {});
   }
-  entry->started = true;
+  p_.enrolment.begun(*entry);
   tag_soon(std::move(event.done));
 }
 

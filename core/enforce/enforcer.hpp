@@ -99,6 +99,8 @@ class Enforcer {
                                       std::uint32_t flags) = 0;
   virtual Result<> switch_to(std::uint32_t slot, std::uint32_t profile) = 0;  // one atomic store
   virtual std::uint32_t incarnation(std::uint32_t slot) const = 0;
+  // It was enrolled with USHER_WORKLOAD_AWAITED and runs: passes tag its tasks from now on.
+  virtual Result<> begun(std::uint32_t slot) = 0;
   virtual Result<> release(std::uint32_t slot) = 0;  // nothing is judged any more
   // The cgroup is gone: new tasks cannot be armed by it. The slot stays, and so does the mount
   // namespace's entry: tasks that moved out of the cgroup may live in it. Idempotent.

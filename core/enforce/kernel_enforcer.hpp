@@ -69,6 +69,7 @@ class KernelEnforcer final : public Enforcer {
                               std::uint32_t flags) override;
   Result<> switch_to(std::uint32_t slot, std::uint32_t profile) override;
   std::uint32_t incarnation(std::uint32_t slot) const override;
+  Result<> begun(std::uint32_t slot) override { return workloads_.begun(slot); }
   Result<> release(std::uint32_t slot) override { return workloads_.release(slot); }
   Result<> end(std::uint32_t slot) override { return workloads_.end(slot); }
   Result<> leave_mntns(std::uint32_t slot) override { return workloads_.leave_mntns(slot); }

@@ -62,6 +62,7 @@ class NoEnforcer final : public Enforcer {
     const auto found = slots_.find(slot);
     return found == slots_.end() ? 0 : found->second.incarnation;
   }
+  Result<> begun(std::uint32_t slot) override { return set(slot, 0, USHER_WORKLOAD_AWAITED); }
   Result<> release(std::uint32_t slot) override { return set(slot, USHER_WORKLOAD_RELEASED, 0); }
   Result<> end(std::uint32_t slot) override { return set(slot, 0, USHER_WORKLOAD_LIVE); }
   Result<> leave_mntns(std::uint32_t slot) override { return known(slot); }

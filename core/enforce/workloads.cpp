@@ -149,10 +149,10 @@ Result<> Workloads::read_back(std::uint32_t slot, const usher_workload& expected
     return fail_system(fmt::format("cannot read workload {} back", slot));
   }
   const bool same =
-      seen.profile == expected.profile && seen.flags == expected.flags &&
+      seen.profile == expected.profile &&
+      (seen.flags | USHER_WORKLOAD_AWAITED) == (expected.flags | USHER_WORKLOAD_AWAITED) &&
       seen.cgroup == expected.cgroup && seen.mntns == expected.mntns &&
-      seen.incarnation == expected.incarnation &&
-      entries_.of_cgroup(expected.cgroup) == slot &&
+      seen.incarnation == expected.incarnation && entries_.of_cgroup(expected.cgroup) == slot &&
       (expected.mntns == 0 || entries_.of_mntns(expected.mntns) == slot);
   if (!same) {
     return fail(
@@ -204,6 +204,14 @@ Result<std::uint32_t> Workloads::hold_built_in(std::uint32_t profile) {
 
 std::uint32_t Workloads::incarnation(std::uint32_t slot) const {
   return slot < memory_.slots.size() ? memory_.slots[slot].incarnation : 0;
+}
+
+Result<> Workloads::begun(std::uint32_t slot) {
+  if (auto ok = require_live(slot); !ok) {
+    return ok;
+  }
+  shared(memory_.slots[slot].flags).fetch_and(~USHER_WORKLOAD_AWAITED, std::memory_order_acq_rel);
+  return {};
 }
 
 Result<> Workloads::release(std::uint32_t slot) {

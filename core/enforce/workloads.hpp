@@ -32,6 +32,7 @@ class Workloads {
                               std::uint32_t flags);
   Result<> switch_to(std::uint32_t slot, std::uint32_t profile);
   std::uint32_t incarnation(std::uint32_t slot) const;
+  Result<> begun(std::uint32_t slot);
   Result<> release(std::uint32_t slot);
   Result<> end(std::uint32_t slot);
   Result<> leave_mntns(std::uint32_t slot);

@@ -102,6 +102,10 @@ class FakeEnforcer : public enforce::Enforcer {
   std::uint32_t incarnation(std::uint32_t slot) const override {
     return slots.at(slot).incarnation;
   }
+  Result<> begun(std::uint32_t slot) override {
+    slots.at(slot).flags &= ~USHER_WORKLOAD_AWAITED;
+    return {};
+  }
   Result<> release(std::uint32_t slot) override {
     slots.at(slot).flags |= USHER_WORKLOAD_RELEASED;
     return {};

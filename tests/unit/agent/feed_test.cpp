@@ -115,6 +115,26 @@ BOOST_AUTO_TEST_CASE(what_runs_without_having_been_seen_to_exec_is_tagged) {
   BOOST_TEST(feed.found_running() == 0U);
 }
 
+// Passes for the sake of others must not take its runtime's process for its own.
+BOOST_AUTO_TEST_CASE(what_a_gate_let_start_is_awaited_until_it_is_told_as_running) {
+  container("c1", 100, 50);
+  container("c2", 200, 60);
+  container("c3", 300, 70);
+  const auto awaited = [this](std::uint32_t slot) {
+    return (enforcer.slots.at(slot).flags & USHER_WORKLOAD_AWAITED) != 0;
+  };
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(starting("c2", 200).has_value());
+  BOOST_TEST(running("c3", 300).has_value());
+  BOOST_TEST(awaited(1));
+  BOOST_TEST(awaited(2));
+  BOOST_TEST(!awaited(3));
+  BOOST_TEST(running("c1", 100).has_value());
+  BOOST_TEST(!awaited(1));
+  hook(v1::HOOK_STAGE_POSTSTART, "c2", 200);
+  BOOST_TEST(!awaited(2));
+}
+
 BOOST_AUTO_TEST_CASE(one_that_is_over_when_it_is_told_as_started_is_no_problem) {
   container("c1", 100, 50);
   BOOST_TEST(gate("c1", 100));
