@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -52,7 +53,8 @@ class Feed {
   // read back, a running container when its tasks are tagged.
   void take(adapter::AdapterEvent event);
 
-  // Other policies are in force: they may take in sandboxes that none did before.
+  // Other policies are in force: they may take in sandboxes that none did before. One a turn of the
+  // loop, so that gates are answered meanwhile.
   void policies_changed();
 
   // For status: running containers that are not enrolled, and why; those that no gate let start.
@@ -96,6 +98,8 @@ class Feed {
   void sandbox_starting(adapter::AdapterEvent event);
   void sandbox_container(adapter::AdapterEvent event);
   void sandbox_gone(const adapter::AdapterEvent& event);
+  void look_again();
+  void look_again_at(const std::string& sandbox_id);
   void count_found_running(const adapter::AdapterEvent& event);
   void container_starting(adapter::AdapterEvent event);
   void container_running(adapter::AdapterEvent event);
@@ -105,7 +109,9 @@ class Feed {
   void begin_list(const adapter::AdapterEvent& event);
   void remember(const adapter::AdapterEvent& event, const Error& why);
   void tell_not_adopted(const adapter::AdapterEvent& event, const Error& why, std::uint64_t held);
-  void tag_soon(std::function<void(Result<>)> done);
+  using Untagged = std::vector<std::pair<std::uint32_t, std::function<void(Result<>)>>>;  // by slot
+  void tag_soon(std::uint32_t slot, std::function<void(Result<>)> done);
+  Result<std::uint32_t> tag(const Untagged& waiting);
   void tag_unless_seen(const std::string& id, std::function<void(Result<>)> done);
 
   Parts p_;
@@ -114,9 +120,10 @@ class Feed {
   std::map<std::string, Refused> refused_;  // by container id; bounded
   std::map<std::string, Waiting> waiting_;  // by sandbox id; bounded
   std::map<std::string, Place> pauses_;     // by sandbox id; bounded
+  std::optional<std::string> looked_at_;    // of pauses_, in order: the last; none: all have been
   std::uint64_t found_running_ = 0;
   std::vector<std::string> last_found_;  // their names, the last ones
-  std::vector<std::function<void(Result<>)>> untagged_;
+  Untagged untagged_;
   bool tagging_ = false;
   std::vector<std::pair<std::string, std::function<void(Result<>)>>> unseen_;  // by container id
   asio::steady_timer seen_timer_;

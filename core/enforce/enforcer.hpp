@@ -113,6 +113,9 @@ class Enforcer {
 
   // Tags tasks that ran before they were enrolled, until a pass finds nothing new; the count.
   virtual Result<std::uint32_t> tag_running() = 0;
+  // The same for the tasks in that cgroup and below it: its processes are looked at and no others,
+  // where they are few.
+  virtual Result<std::uint32_t> tag_running_in(const identity::Placement& placement) = 0;
   // Who carries which workload: every thread, sorted. Two passes joined.
   virtual Result<std::vector<Handle>> holders() = 0;
   // Which workload the process behind a pidfd carries; 0 = none. One system call.

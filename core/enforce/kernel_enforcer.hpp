@@ -77,6 +77,7 @@ class KernelEnforcer final : public Enforcer {
   std::vector<EnrolledSlot> enrolled() const override { return workloads_.enrolled(); }
 
   Result<std::uint32_t> tag_running() override;
+  Result<std::uint32_t> tag_running_in(const identity::Placement& placement) override;
   Result<std::vector<Handle>> holders() override;
   Result<std::uint32_t> workload_of(int pidfd) const override;
 

@@ -73,6 +73,9 @@ class NoEnforcer final : public Enforcer {
   std::vector<EnrolledSlot> enrolled() const override { return {}; }
 
   Result<std::uint32_t> tag_running() override { return 0; }
+  Result<std::uint32_t> tag_running_in(const identity::Placement& /*placement*/) override {
+    return 0;
+  }
   Result<std::vector<Handle>> holders() override { return std::vector<Handle>(); }
   Result<std::uint32_t> workload_of(int /*pidfd*/) const override { return 0; }
 

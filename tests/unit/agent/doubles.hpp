@@ -134,6 +134,10 @@ class FakeEnforcer : public enforce::Enforcer {
     calls.emplace_back("tag");
     return 0U;
   }
+  Result<std::uint32_t> tag_running_in(const identity::Placement& placement) override {
+    calls.push_back("tag in " + placement.cgroup_path);
+    return 0U;
+  }
   Result<std::vector<enforce::Handle>> holders() override { return tasks; }
   Result<std::uint32_t> workload_of(int) const override { return carried; }
   int events_fd() const override { return -1; }
