@@ -263,7 +263,9 @@ struct usher_unenrolled {
   __u64 agent_cgroup;                   /* the agent's own pod: left alone; 0 = it is in none */
   __u32 workload;                       /* whom an exempt program is given to; 0: none is exempt */
   __u32 reserved0;
-  __u64 reserved[6];
+  __u64 agent_program; /* usher_task.program of the agent in a new pod of its own: left alone where
+                          it was given the node; 0 = the agent is in no pod */
+  __u64 reserved[5];
 };
 
 /* Counters, one map of u64 per CPU. */

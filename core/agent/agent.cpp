@@ -224,7 +224,9 @@ Result<> Agent::answer_unenrolled() {
                       UnenrolledPods::Wanted{.answer = unenrolled_answer(config_.unenrolled),
                                              .pause_programs = config_.pause_programs,
                                              .pod_cgroups = config_.pod_cgroups,
-                                             .agent_cgroup = locator_.own_pod_cgroup});
+                                             .agent_cgroup = locator_.own_pod_cgroup,
+                                             .agent_program = locator_.own_program,
+                                             .next_pod_problem = locator_.own_pod_problem});
   std::vector<std::string> running;
   for (const auto& info : adapters_->adapters()) {
     // In a guest nobody lists what runs.

@@ -59,6 +59,9 @@ struct Unenrolled {
   std::vector<std::string> programs;     // exempt: absolute paths in the container's root
   std::vector<std::string> pod_cgroups;  // names of the cgroups that pods lie below
   std::uint64_t agent_cgroup = 0;        // the agent's own pod, which is left alone; 0: none
+  // The agent's path in its container's root: the first program of a new pod of its own, left alone
+  // where it was given the node's pid namespace and capabilities over it. Empty: it is in no pod.
+  std::string agent_program;
 };
 
 class Enforcer {

@@ -21,7 +21,8 @@ struct Unenrolled : Container {
                                        .profile = held,
                                        .programs = {"/pause", "/usr/bin/pod"},
                                        .pod_cgroups = {"kubepods", cgroup_name()},
-                                       .agent_cgroup = 0})
+                                       .agent_cgroup = 0,
+                                       .agent_program = {}})
                       .has_value());
   }
 };

@@ -275,7 +275,9 @@ struct FakeMachine {
             .cgroup_path = [](std::uint64_t) { return std::string(); },
             .now = [] { return std::int64_t{1'700'000'000}; },
             .own_cgroup = 1,
-            .own_container = "agent-itself"};
+            .own_container = "agent-itself",
+            .own_program = {},
+            .own_pod_problem = {}};
   }
 };
 

@@ -1,11 +1,14 @@
 #include "kernel_fixture.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,8 +44,54 @@ fs::path scratch_directory() {
   return name;
 }
 
+bool drop_capability(unsigned number) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2];
+  if (::syscall(SYS_capget, &header, data) != 0) {
+    return false;
+  }
+  auto& word = data[number / 32];
+  const __u32 others = ~(1U << number % 32);
+  word.effective &= others;
+  word.permitted &= others;
+  word.inheritable &= others;
+  return ::prctl(PR_CAPBSET_DROP, number) == 0 && ::syscall(SYS_capset, &header, data) == 0;
+}
+
+// Goes on in a child that is the first of a new pid namespace, and ends as it ended.
+bool enter_pid_namespace() {
+  if (::unshare(CLONE_NEWPID) != 0) {
+    return false;
+  }
+  const pid_t child = ::fork();
+  if (child <= 0) {
+    return child == 0;
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WIFSIGNALED(status)) {
+    ::kill(::getpid(), WTERMSIG(status));
+  }
+  ::_exit(WEXITSTATUS(status));
+}
+
+bool take_away(Lacks what) {
+  switch (what) {
+    case Lacks::nothing:
+      return true;
+    case Lacks::sys_admin:
+      return drop_capability(CAP_SYS_ADMIN);
+    case Lacks::sys_ptrace:
+      return drop_capability(CAP_SYS_PTRACE);
+    case Lacks::pid_namespace:
+      return enter_pid_namespace();
+  }
+  return false;
+}
+
 pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
-            const std::vector<std::string>& arguments, int in_and_out, int mounts = -1) {
+            const std::vector<std::string>& arguments, int in_and_out, int mounts = -1,
+            Lacks lacks = Lacks::nothing) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
@@ -55,7 +104,8 @@ pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
     const bool inside =
         fd >= 0 && ::write(fd, "0", 1) == 1 && (mounts < 0 || ::setns(mounts, CLONE_NEWNS) == 0) &&
         ::chroot(root.c_str()) == 0 && ::chdir("/") == 0 &&
-        (in_and_out < 0 || (::dup2(in_and_out, 0) == 0 && ::dup2(in_and_out, 1) == 1));
+        (in_and_out < 0 || (::dup2(in_and_out, 0) == 0 && ::dup2(in_and_out, 1) == 1)) &&
+        take_away(lacks);
     if (inside) {
       ::execv(arguments[0].c_str(), argv.data() + 1);
     }
@@ -216,8 +266,9 @@ policy::ProfileImage KernelFixture::denial_of(const std::vector<std::string>& pa
 }
 
 Outcome KernelFixture::run(const ScratchCgroup& cgroup, const std::vector<std::string>& arguments,
-                           const MountNamespace* mounts) const {
-  return wait_for(spawn(cgroup, scratch_ / "root", arguments, -1, mounts ? mounts->fd() : -1));
+                           const MountNamespace* mounts, Lacks lacks) const {
+  return wait_for(
+      spawn(cgroup, scratch_ / "root", arguments, -1, mounts ? mounts->fd() : -1, lacks));
 }
 
 pid_t KernelFixture::start_cat(const ScratchCgroup& cgroup, const char* program,
