@@ -97,6 +97,10 @@ Result<> Agent::open_state() {
     return std::unexpected(enforcer.error());
   }
   enforcer_ = std::move(*enforcer);
+  if (const auto& lost = rules_->set_aside(); !lost.empty()) {
+    rules_->begin_above(highest_rule(*enforcer_));
+    journal_.tell(LogLevel::warning, "rules", lost);
+  }
   locator_ = machine_locator(enforcer_->cgroup_root());
   profiles_.emplace(*enforcer_, *rules_);
   boot_offset_ = boot_offset_ns();

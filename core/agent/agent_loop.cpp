@@ -195,6 +195,9 @@ void Agent::report_suppressed() {
 
 std::vector<std::string> Agent::warnings() const {
   auto out = enforcer_->warnings();
+  if (const auto& lost = rules_->set_aside(); !lost.empty()) {
+    out.push_back(lost);
+  }
   if (failed_open_ != 0) {
     out.push_back(
         fmt::format("{} containers started without this agent's verdict (failed open or "

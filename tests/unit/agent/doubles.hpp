@@ -45,7 +45,8 @@ class FakeEnforcer : public enforce::Enforcer {
   std::vector<enforce::Handle> tasks;
   bool enrol_fails = false;  // what a read-back that differs gives
   bool publish_fails = false;
-  std::uint32_t cells = 0;    // in use
+  std::uint32_t cells = 0;  // in use
+  std::vector<usher_cell> cells_of_arena;
   std::uint32_t carried = 0;  // by whatever process is asked about
   std::function<void(const identity::Placement&)> on_enrol;
 
@@ -68,8 +69,11 @@ class FakeEnforcer : public enforce::Enforcer {
     profiles.erase(profile);
     calls.push_back("retire " + std::to_string(profile));
   }
-  const usher_profile& profile(std::uint32_t index) const override { return profiles.at(index); }
-  std::span<const usher_cell> arena() const override { return {}; }
+  const usher_profile& profile(std::uint32_t index) const override {
+    const auto found = profiles.find(index);
+    return found == profiles.end() ? no_profile_ : found->second;
+  }
+  std::span<const usher_cell> arena() const override { return cells_of_arena; }
   std::uint32_t cells_used() const override { return cells; }
 
   Result<std::uint32_t> enrol(const identity::Placement& placement, std::uint32_t profile,
@@ -168,6 +172,7 @@ class FakeEnforcer : public enforce::Enforcer {
   std::uint32_t next_profile_ = 1;
   bool audit_ = false;
   enforce::Unenrolled unenrolled_;
+  usher_profile no_profile_{};
   std::filesystem::path root_ = "/sys/fs/cgroup";
 };
 
