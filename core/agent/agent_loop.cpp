@@ -198,6 +198,9 @@ std::vector<std::string> Agent::warnings() const {
   if (const auto& lost = rules_->set_aside(); !lost.empty()) {
     out.push_back(lost);
   }
+  for (auto& warning : enrolment_->warnings()) {
+    out.push_back(std::move(warning));
+  }
   if (failed_open_ != 0) {
     out.push_back(
         fmt::format("{} containers started without this agent's verdict (failed open or "

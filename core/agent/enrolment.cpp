@@ -193,6 +193,14 @@ Result<Enrolment::Admitted> Enrolment::take_in(identity::Identity who, const std
   return enrolled ? Result<Admitted>(Admitted::enrolled) : std::unexpected(enrolled.error());
 }
 
+std::vector<std::string> Enrolment::warnings() const {
+  if (record_problem_.empty()) {
+    return {};
+  }
+  return {"no container can be let start, since its record cannot be written: " + record_problem_ +
+          "; make room there, or mend it"};
+}
+
 void Enrolment::begun(Entry& entry) {
   entry.started = true;
   if (auto told = p_.enforcer.begun(entry.workload.slot); !told) {
@@ -207,7 +215,9 @@ Result<> Enrolment::enrol(identity::Workload workload, ProfileHandle profile, bo
     return claimed;
   }
   // The record first: what is in the kernel must be attributable after a crash at any point.
-  if (auto written = p_.records.write(workload); !written) {
+  const auto written = p_.records.write(workload);
+  record_problem_ = written ? "" : written.error().message;
+  if (!written) {
     return fail_in("cannot write its record", written.error());
   }
   const auto undo = [&](std::string_view what, const Error& error) -> Result<> {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "adapter/host.hpp"
 #include "agent/gate_times.hpp"
@@ -80,6 +81,8 @@ class Enrolment {
   void learn_from_records(const std::string& runtime);
 
   GateTimes::Summary times() const { return times_.summary(); }
+  // For status: why no container can be let start.
+  std::vector<std::string> warnings() const;
 
  private:
   struct Found {
@@ -111,6 +114,7 @@ class Enrolment {
 
   Parts p_;
   GateTimes times_;
+  std::string record_problem_;  // of the last record that was to be written; empty: it was
 };
 
 }  // namespace usher::agent
