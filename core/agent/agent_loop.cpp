@@ -127,6 +127,9 @@ void Agent::on_signal() {
     }
     if (signal == SIGHUP) {
       manager_.reloading();
+      if (const auto changed = changed_since_start(config_); !changed.empty()) {
+        journal_.log().warning(changed);
+      }
       reload("SIGHUP");
       manager_.ready("reloaded");
       on_signal();
