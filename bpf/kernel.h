@@ -206,8 +206,15 @@ struct linux_binprm {
   const char* interp;
 };
 
+struct in6_addr {
+  u8 in6_u[16];
+};
+
 struct sock_common {
+  u32 skc_rcv_saddr; /* as on the wire */
+  u16 skc_num;       /* the port that it is bound to */
   unsigned short skc_family;
+  struct in6_addr skc_v6_rcv_saddr;
 };
 
 struct sock {
