@@ -124,7 +124,7 @@ void Relay::connected(const std::string& name, uid_t owner, Fd peer) {
   if (admitted->placed && !is_alive(sandbox.monitor.pidfd)) {
     sandbox.cgroup = admitted->cgroup;
     sandbox.monitor = std::move(*admitted);
-    sandbox.published = false;
+    sandbox.published = std::make_shared<bool>(false);
   }
   publish_monitor(sandbox);
   sandbox.guest->connected(std::move(peer));
@@ -166,7 +166,7 @@ void Relay::vsock_connected(std::uint32_t cid, Fd peer) {
     sandbox.monitor.pidfd = std::move(*held);
     sandbox.monitor.cgroup = sandbox.cgroup = known->second.peer.cgroup;
     sandbox.monitor.placed = true;
-    sandbox.published = false;
+    sandbox.published = std::make_shared<bool>(false);
   }
   publish_monitor(sandbox);
   sandbox.guest->connected(std::move(peer));

@@ -67,7 +67,8 @@ class Relay {
     std::optional<plugin::Identity> identity;  // of the sandbox, as its runtime told it
     std::string cgroup;                        // its own on the host; empty: not known
     Peer monitor;                              // placed, where it is known
-    bool published = false;
+    // The agent has, or is being told of, this monitor.
+    std::shared_ptr<bool> published = std::make_shared<bool>(false);
   };
 
   Sandbox& sandbox_of(const std::string& name, bool is_cut);

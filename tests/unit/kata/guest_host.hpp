@@ -40,6 +40,7 @@ class GuestHost {
   plugin::GuestPolicies policies{1, {}};
   std::function<void(const Event&)> on_published;
   bool silent = false;  // claims are kept, and nobody answers them
+  bool busy = false;    // events are not taken
   std::vector<usher_guest_granted> kept;
 
   std::vector<Claimed> claimed;
@@ -111,7 +112,10 @@ class GuestHost {
       of(self).on_published(of(self).published.back());
     }
     if (done.call != nullptr) {
-      done.call(done.context, done.ticket, USHER_OK, nullptr);
+      std::string why = "the agent is busy";
+      const usher_error error = plugin::detail::error_of(why, EAGAIN);
+      const bool busy = of(self).busy;
+      done.call(done.context, done.ticket, busy ? USHER_FAILED : USHER_OK, busy ? &error : nullptr);
     }
     return USHER_OK;
   }

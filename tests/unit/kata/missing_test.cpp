@@ -181,6 +181,22 @@ BOOST_AUTO_TEST_CASE(is_published_as_a_workload_of_its_pod) {
   ::waitpid(vm, nullptr, 0);
 }
 
+BOOST_AUTO_TEST_CASE(that_the_agent_did_not_take_is_published_again) {
+  const pid_t vm = monitor();
+  start();
+  listen_for(a);
+  host.busy = true;
+  creates(a, "app");
+  BOOST_REQUIRE(host.published.size() == 1U);
+  host.busy = false;
+  creates(a, "side");
+  BOOST_TEST(host.published.size() == 2U);
+  creates(a, "third");
+  BOOST_TEST(host.published.size() == 2U);
+  ::kill(vm, SIGKILL);
+  ::waitpid(vm, nullptr, 0);
+}
+
 BOOST_AUTO_TEST_CASE(is_whoever_connects_from_the_sandboxs_cgroup) {
   start();
   listen_for(a);
