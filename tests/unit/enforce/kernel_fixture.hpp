@@ -58,6 +58,8 @@ struct Outcome {
 
 // What a program in a container has not of the node.
 enum class Lacks { nothing, sys_admin, sys_ptrace, pid_namespace };
+// Of the calling process, which only execs or ends afterwards. False: it could not be.
+bool take_away(Lacks what);
 
 class KernelFixture {
  public:
