@@ -71,8 +71,6 @@ struct Adoption {
       warn(enforcer.end(slot.slot));
       entry.workload.ended = true;
     }
-    // Whether it has begun meanwhile nobody saw: as one that runs, its tasks are tagged.
-    warn(enforcer.begun(slot.slot));
     if (!entry.attributed) {
       ++done.unattributed;
       journal.tell(LogLevel::warning, "adopted",

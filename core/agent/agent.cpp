@@ -252,6 +252,7 @@ Result<> Agent::open_service() {
   feed_.emplace(Feed::Parts{loop_, sandboxes_, *enrolment_, registry_, *enforcer_, journal_,
                             locator_, *guests_, *prepared_,
                             [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+  feed_->adopted();
   service_.emplace(Service::Parts{*enrolment_, registry_, *profiles_, *rules_, *store_, *records_,
                                   *enforcer_, *adapters_, hub_, journal_, *guests_,
                                   [this] { reload("asked for"); }, [this] { return warnings(); },

@@ -45,7 +45,8 @@ class Feed {
       : p_(std::move(parts)),
         sandbox_lines_(kSandboxLines, kWindow, p_.now),
         refusal_lines_(1, kWindow, p_.now),
-        seen_timer_(p_.loop) {}
+        seen_timer_(p_.loop),
+        adopted_timer_(p_.loop) {}
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
@@ -56,6 +57,11 @@ class Feed {
   // Other policies are in force: they may take in sandboxes that none did before. One a turn of the
   // loop, so that gates are answered meanwhile.
   void policies_changed();
+
+  // After an adoption: what an earlier agent let start, and has not been seen to exec, waits still
+  // or began by no exec (a checkpoint was restored). Of which nothing is heard for so long is taken
+  // to run.
+  void adopted(std::chrono::milliseconds patience = std::chrono::seconds(10));
 
   // For status: running containers that are not enrolled, and why; those that no gate let start.
   std::vector<std::string> warnings() const;
@@ -127,6 +133,7 @@ class Feed {
   bool tagging_ = false;
   std::vector<std::pair<std::string, std::function<void(Result<>)>>> unseen_;  // by container id
   asio::steady_timer seen_timer_;
+  asio::steady_timer adopted_timer_;
   std::set<std::pair<std::string, std::string>> listing_;  // adapter, runtime: its list is coming
 };
 

@@ -33,6 +33,30 @@ void Feed::tag_unless_seen(const std::string& id, std::function<void(Result<>)> 
   });
 }
 
+void Feed::adopted(std::chrono::milliseconds patience) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> slots;  // and incarnation
+  for (const auto slot : p_.registry.slots()) {
+    const auto& entry = *p_.registry.by_slot(slot);
+    if (!entry.started && !entry.workload.ended) {
+      slots.emplace_back(slot, entry.workload.incarnation);
+    }
+  }
+  if (slots.empty()) {
+    return;
+  }
+  adopted_timer_.expires_after(patience);
+  adopted_timer_.async_wait([this, slots = std::move(slots)](std::error_code stopped) {
+    for (const auto& [slot, incarnation] : slots) {
+      auto* entry = stopped ? nullptr : p_.registry.by_slot(slot);
+      if (entry != nullptr && entry->workload.incarnation == incarnation && !entry->started &&
+          !entry->workload.ended) {
+        p_.enrolment.begun(*entry);
+        tag_soon(slot, {});
+      }
+    }
+  });
+}
+
 // One pass over all tasks serves every container that was reported in a row; few are looked at one
 // by one, since the node may have many thousand tasks.
 void Feed::tag_soon(std::uint32_t slot, std::function<void(Result<>)> done) {

@@ -99,6 +99,21 @@ BOOST_AUTO_TEST_CASE(what_a_gate_let_start_is_awaited_until_it_is_told_as_runnin
   BOOST_TEST(!awaited(2));
 }
 
+// An agent that was away may have missed that a container began; most exec, which the kernel saw.
+BOOST_AUTO_TEST_CASE(what_waits_after_an_adoption_is_taken_to_run_after_a_while) {
+  container("c1", 100, 50);
+  container("c2", 200, 60);
+  BOOST_TEST((gate("c1", 100) && gate("c2", 200)));
+  feed.adopted(std::chrono::milliseconds(1));
+  registry.by_container("c2")->started = true;  // the kernel sees its exec
+  loop.restart();
+  loop.run();
+  BOOST_TEST(enforcer.calls.back() == "tag in /containers/c1");
+  BOOST_TEST(tags() == 1);
+  BOOST_TEST(registry.by_container("c1")->started);
+  BOOST_TEST((enforcer.slots.at(1).flags & USHER_WORKLOAD_AWAITED) == 0U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace usher::agent::test
