@@ -47,6 +47,7 @@ void Session::start() {
     auto kept = read_file(p_.token_file, kToken);
     if (kept && kept->size() == kToken) {
       token_ = std::move(*kept);
+      token_is_kept_ = true;
     } else {
       p_.log(true,
              fmt::format("the session's token in {} cannot be used: {}", p_.token_file.string(),
@@ -223,16 +224,19 @@ Result<bool> Session::take(const v1::Policies& frame) {
 }
 
 Result<> Session::keep_token(const std::string& token) {
-  if (token == token_) {
+  if (token == token_ && token_is_kept_) {
     return {};
   }
+  // The relay knows it from now on, also where it cannot be kept: the next try says it.
   token_ = token;
+  token_is_kept_ = false;
   if (auto written = write_file(p_.token_file, token, 0600, false); !written) {
     return fail_in(
         "the session's token cannot be kept, without which no later agent could take "
         "the session up",
         written.error());
   }
+  token_is_kept_ = true;
   return {};
 }
 

@@ -119,7 +119,8 @@ BOOST_AUTO_TEST_CASE(puts_a_drop_in_and_the_folder_to_ship) {
     BOOST_TEST(S_ISREG(info.st_mode));
     BOOST_TEST((info.st_mode & 0777U) == 0755U);
   }
-  BOOST_TEST(text(kShip + "/hooks/usher-hook.conf").ends_with("\nrelay = vsock:4051\n"));
+  const auto conf = text(kShip + "/hooks/usher-hook.conf");
+  BOOST_TEST(conf.ends_with("\nrelay = vsock:4051\ndeadline = 1500ms\nfail = closed\n"));
   BOOST_TEST(run(&verify_kata).problems.empty());
 }
 
