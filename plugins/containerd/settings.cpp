@@ -67,7 +67,8 @@ Options Options::from(const plugin::Settings& settings) {
                        "spec_dir",
                        "runtimes",
                        "containerd",
-                       "ctr"});
+                       "ctr",
+                       "try_start"});
   Options o;
   const auto installed = InstallOptions::from(settings);
   o.root = installed.root;

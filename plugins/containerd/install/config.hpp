@@ -50,6 +50,8 @@ struct Config {
   Nri nri;
   std::string address = "/run/containerd/containerd.sock";  // of its API, CRI's among them
 
+  std::string root = "/var/lib/containerd";  // where it keeps what it has
+
   KeyPath runtime_table(const std::string& runtime) const;
 };
 
