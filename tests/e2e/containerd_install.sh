@@ -145,7 +145,6 @@ older() { nothing; SOURCE=$BIN/tests/hook_older runtime install; }
 
 # Started on trial, beside the one that runs.
 on_trial() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -q -- "--config $CTD/root/.usher-star[t]/"; }
-not_on_trial() { ! on_trial; }
 nothing_of_a_trial() { ! on_trial && [ ! -e "$CTD/root/.usher-start" ] && ! grep -q usher-start /proc/self/mountinfo; }
 third_runtime() { # SPEC
   printf '\n[plugins."%s".containerd.runtimes.third]\n  runtime_type = "io.containerd.runc.v2"\n  base_runtime_spec = "%s"\n' \
@@ -198,16 +197,21 @@ does_not_start() {
   check "$v: and neither NRI's plugins nor a cgroup are begun" \
     sh -c "[ ! -e '$W/launched' ] && [ ! -e /sys/fs/cgroup/usher-nosuch ]"
 
+  # Ended in the middle, which is long here.
+  printf '#!/bin/sh\ncase $* in *usher-start/config.toml) echo $$ >%s; exec sleep 60 ;; esac\nexec %s "$@"\n' \
+    "$W/trial" "$CTD_TREE/usr/bin/containerd" >"$W/slow"
+  chmod +x "$W/slow"
   for signal in TERM KILL; do
     nothing
+    rm -f "$W/trial"
     set_options
-    "$BIN/usherctl" runtime install "${OPTIONS[@]}" >"$W/out/ended" 2>&1 &
+    "$BIN/usherctl" runtime install "${OPTIONS[@]}" --set "containerd=$W/slow" >"$W/out/ended" 2>&1 &
     pid=$!
-    wait_for 30 on_trial || not_ok "$v: no trial begins"
+    wait_for 30 test -s "$W/trial" || not_ok "$v: no trial begins"
     kill -$signal $pid
     wait $pid 2>/dev/null
     check "$v: ended by $signal in its trial, it leaves the file" same
-    check "$v: and no process" wait_for 5 not_on_trial
+    check "$v: and no process" wait_for 5 sh -c "! kill -0 \$(cat '$W/trial')"
     [ $signal = KILL ] || nothing_of_a_trial || not_ok "$v: ended by $signal, it leaves a directory"
   done
   check "$v: what a killed one leaves is cleared up by the next" runtime install
@@ -314,6 +318,14 @@ by_version() {
   check "$v: after it the program goes" runtime uninstall
   check "$v: and nothing is left" nothing_left
   check "$v: containerd runs as before" plugin_ok cri
+  if [ "$v" = 1.6 ]; then
+    server_stop
+    mode closed
+    check "$v: the agent's adapter is degraded where the hook is not installed, and says what to do" sh -c \
+      "'$BIN/usherctl' --socket '$W/run/admin.sock' adapters | grep -q 'runc (no base runtime spec).*run: usherctl runtime install containerd'"
+    agent_kill
+    server_start
+  fi
   containerd_stop
 
   # 5. Modes.

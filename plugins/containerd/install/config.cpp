@@ -263,7 +263,6 @@ class Reader {
         nri.off.emplace_back(where, key);
       }
     }
-    nri.enabled = nri.off.empty() && nri.disabled.empty();
   }
 
   const install::Node& node_;

@@ -33,7 +33,6 @@ struct Runtime {
 };
 
 struct Nri {
-  bool enabled = false;
   std::string socket = "/var/run/nri/nri.sock";
   std::string disabled;  // not empty: the place of a disabled_plugins that names it
   // What keeps plugins out, and must be false: the file where that is to be written, and the key.

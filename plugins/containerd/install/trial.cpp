@@ -132,17 +132,21 @@ Result<> Trial::run(const std::vector<const DraftFile*>& files, bool as_meant) c
   if (const auto missing = as_meant ? missing_in(*view, draft_, options_) : ""; !missing.empty()) {
     return fail("containerd reads it in another way than it is meant: " + missing);
   }
-  const auto specs = start(place, *text);
-  if (!specs) {
-    return std::unexpected(specs.error());
+  const auto told = start(place, *text);
+  if (!told) {
+    return std::unexpected(told.error());
   }
-  return as_meant ? compare(place, *specs) : Result<>();
+  if (SignalsHeld::one_waits()) {
+    return fail("it was interrupted");
+  }
+  return as_meant ? compare(place, *told) : Result<>();
 }
 
-Result<> Trial::compare(const Place& place, const BaseSpecs& specs) const {
+Result<> Trial::compare(const Place& place, const Handlers& told) const {
   for (const auto& runtime : draft_.runtimes) {
-    const auto found = specs.find(runtime.name);
-    if (found == specs.end() || found->second != options_.spec_path(runtime.name)) {
+    const auto found = told.runtimes.find(runtime.name);
+    if (found == told.runtimes.end() ||
+        found->second.base_spec != options_.spec_path(runtime.name)) {
       return fail("it begins containers of the runtime " + escape(runtime.name) + " without " +
                   options_.spec_path(runtime.name));
     }
@@ -193,7 +197,7 @@ Result<std::string> Trial::dump(const Place& place,
   return whole_text(place.here() / "dump");
 }
 
-Result<BaseSpecs> Trial::start(const Place& place, const std::string& dump) const {
+Result<Handlers> Trial::start(const Place& place, const std::string& dump) const {
   const auto is_there = [&](const std::string& path) { return node_.is_directory(path); };
   const auto config = trial_config(dump, place.inside(), is_there);
   if (!config) {
@@ -216,7 +220,7 @@ Result<BaseSpecs> Trial::start(const Place& place, const std::string& dump) cons
   return wait(place, *started);
 }
 
-Result<BaseSpecs> Trial::wait(const Place& place, install::Apart& started) const {
+Result<Handlers> Trial::wait(const Place& place, install::Apart& started) const {
   const auto begun = Clock::now();
   bool said = false;
   for (;;) {
@@ -224,11 +228,11 @@ Result<BaseSpecs> Trial::wait(const Place& place, install::Apart& started) const
       const auto why = reason_in(whole_text(place.here() / "log"));
       return fail("it ends with code " + std::to_string(*status) + (why.empty() ? "" : ": ") + why);
     }
-    const auto specs = specs_in_force(place.here() / "c.sock", kPatience);
-    if (specs) {
-      return specs;
+    auto told = in_force(place.here() / "c.sock", kPatience);
+    if (told) {
+      return told;
     }
-    if (specs.error().code == ENOSYS) {
+    if (told.error().code == ENOSYS) {
       return fail("CRI does not come up: " + reason_in(whole_text(place.here() / "log")));
     }
     if (SignalsHeld::one_waits()) {
@@ -236,7 +240,7 @@ Result<BaseSpecs> Trial::wait(const Place& place, install::Apart& started) const
     }
     if (Clock::now() - begun > kStartDeadline) {
       return fail("CRI does not answer within " + std::to_string(kStartDeadline.count()) + " s (" +
-                  specs.error().message + "): " + reason_in(whole_text(place.here() / "log")));
+                  told.error().message + "): " + reason_in(whole_text(place.here() / "log")));
     }
     if (!said && Clock::now() - begun > kPatience) {
       said = true;  // the report comes at the end

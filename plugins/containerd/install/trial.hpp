@@ -53,11 +53,11 @@ class Trial {
   class Place;
 
   Result<> run(const std::vector<const DraftFile*>& files, bool as_meant) const;
-  Result<> compare(const Place& place, const BaseSpecs& specs) const;
+  Result<> compare(const Place& place, const Handlers& told) const;
   Result<std::string> dump(const Place& place, const std::vector<const DraftFile*>& files) const;
-  // Until CRI answers: what it says of base specs.
-  Result<BaseSpecs> start(const Place& place, const std::string& dump) const;
-  Result<BaseSpecs> wait(const Place& place, install::Apart& started) const;
+  // Until CRI answers: what it says of its runtimes.
+  Result<Handlers> start(const Place& place, const std::string& dump) const;
+  Result<Handlers> wait(const Place& place, install::Apart& started) const;
 
   const InstallOptions& options_;
   const install::Node& node_;
