@@ -127,6 +127,9 @@ void Agent::on_signal() {
     }
     if (signal == SIGHUP) {
       manager_.reloading();
+      if (const auto changed = changed_since_start(config_); !changed.empty()) {
+        journal_.log().warning(changed);
+      }
       reload("SIGHUP");
       manager_.ready("reloaded");
       on_signal();
@@ -195,6 +198,12 @@ void Agent::report_suppressed() {
 
 std::vector<std::string> Agent::warnings() const {
   auto out = enforcer_->warnings();
+  if (const auto& lost = rules_->set_aside(); !lost.empty()) {
+    out.push_back(lost);
+  }
+  for (auto& warning : enrolment_->warnings()) {
+    out.push_back(std::move(warning));
+  }
   if (failed_open_ != 0) {
     out.push_back(
         fmt::format("{} containers started without this agent's verdict (failed open or "

@@ -3,12 +3,6 @@
 #include <utility>
 
 namespace usher::kata {
-namespace {
-
-// Shorter than a hook tries: a monitor may be on its way into its cgroup.
-constexpr std::chrono::milliseconds kNobody{300};
-
-}  // namespace
 
 Result<const CidOwner*> CidOwners::of(std::uint32_t cid,
                                       const std::function<std::vector<std::string>()>& sandboxes,
@@ -19,15 +13,15 @@ Result<const CidOwner*> CidOwners::of(std::uint32_t cid,
     }
     known_.erase(known);  // context ids are used again
   }
-  std::erase_if(nobodies_, [&](const auto& one) { return one.second <= now; });
-  if (nobodies_.contains(cid) || !looks_.take(1, now)) {
+  if (!strangers_.may_look(cid, now) || !looks_.take(1, now)) {
     return fail("its virtual machine was looked for a moment ago", EAGAIN);
   }
   auto owner = owner_of_cid(kernel_, cid, sandboxes());
   if (!owner) {
-    nobodies_.emplace(cid, now + kNobody);
-    return std::unexpected(std::move(owner.error()));
+    return strangers_.not_found(cid, now) ? std::unexpected(std::move(owner.error()))
+                                          : fail(owner.error().message, EAGAIN);
   }
+  strangers_.found(cid);
   std::erase_if(known_, [](const auto& one) { return !is_alive(one.second.peer.pidfd); });
   return &known_.emplace(cid, std::move(*owner)).first->second;
 }

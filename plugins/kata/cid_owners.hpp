@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "kata/limits.hpp"
 #include "kata/monitors.hpp"
+#include "kata/strangers.hpp"
 
 namespace usher::kata {
 
@@ -23,7 +24,8 @@ class CidOwners {
 
   explicit CidOwners(Kernel kernel) : kernel_(std::move(kernel)) {}
 
-  // Errors: owner_of_cid's; EAGAIN, it is not looked for now. `sandboxes`: their ids.
+  // Errors: owner_of_cid's; EAGAIN, it is not looked for now, or nobody need be told again.
+  // `sandboxes`: their ids.
   Result<const CidOwner*> of(std::uint32_t cid,
                              const std::function<std::vector<std::string>()>& sandboxes,
                              Clock::time_point now = Clock::now());
@@ -31,7 +33,7 @@ class CidOwners {
  private:
   Kernel kernel_;
   std::map<std::uint32_t, CidOwner> known_;
-  std::map<std::uint32_t, Clock::time_point> nobodies_;  // and until when
+  Strangers strangers_;
   Budget looks_{100, 25};
 };
 

@@ -93,6 +93,19 @@ BOOST_AUTO_TEST_CASE(a_record_that_cannot_be_written_is_a_refusal_before_the_ker
   BOOST_TEST(enforcer.calls.empty());
 }
 
+BOOST_AUTO_TEST_CASE(status_warns_as_long_as_records_cannot_be_written) {
+  container("c1", 100, 50);
+  BOOST_TEST(enrolment.warnings().empty());
+  std::filesystem::rename(run.path() / "workloads", run.path() / "kept");
+  BOOST_REQUIRE(write_file(run.path() / "workloads", "in the way"));
+  BOOST_TEST(!gate("c1", 100));
+  BOOST_REQUIRE(enrolment.warnings().size() == 1U);
+  BOOST_TEST(enrolment.warnings().front().find("record cannot be written") != std::string::npos);
+  std::filesystem::remove(run.path() / "workloads");
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(enrolment.warnings().empty());
+}
+
 BOOST_AUTO_TEST_CASE(refusals_say_what_is_wrong) {
   container("c1", 100, 50);
   BOOST_TEST(refused_with(hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c1", 0), "names no pid"));

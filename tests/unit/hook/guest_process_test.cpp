@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_relay_that_comes_late_is_still_asked) {
   std::optional<Relay> relay;
   std::jthread later([&] {
     // Once its watchdog is there it is about to ask, or has asked in vain.
-    while (child_but(world.container()) == 0 || false) {
+    while (child_but(world.container()) == 0) {
       std::this_thread::yield();
     }
     relay.emplace(world.relay_path(), say_go);
@@ -253,6 +253,22 @@ BOOST_AUTO_TEST_CASE(a_go_without_a_watchdog_is_none) {
   });
   BOOST_TEST(start.hook.status == 1);
   BOOST_TEST(says(start.hook, "watchdog was ended"));
+  BOOST_TEST(start.world.container_was_killed());
+}
+
+BOOST_AUTO_TEST_CASE(the_watchdog_holds_none_of_the_hooks_streams) {
+  // It stands still when the hook is gone: a guest's runtime would wait for what it had kept.
+  std::atomic<pid_t> watchdog = 0;
+  Start start([&](int peer) {
+    read_claim(peer);
+    watchdog = only_child_of(peer_pid(peer));
+    stop_watchdog(watchdog);
+    ::kill(peer_pid(peer), SIGKILL);
+    until_closed(peer);
+  });
+  BOOST_TEST(!start.hook.streams_held);
+  BOOST_TEST(start.hook.status == -SIGKILL);
+  ::kill(watchdog, SIGCONT);
   BOOST_TEST(start.world.container_was_killed());
 }
 

@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(is_asked_again_at_once_for_news_of_its_own_sandbox_alone) {
                   const plugin::Failure why("not known", USHER_FAILED, EAGAIN);
                   answer(nullptr, &why);
                 },
-                std::chrono::seconds(60), {});
+                std::chrono::seconds(60), {}, {});
   for (const auto& sandbox : {a, id('b')}) {
     claims.ask({.sandbox = [sandbox] { return sandbox; }, .container_id = "app"},
                [](const auto*, const auto&) {});
