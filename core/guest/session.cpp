@@ -47,6 +47,7 @@ void Session::start() {
     auto kept = read_file(p_.token_file, kToken);
     if (kept && kept->size() == kToken) {
       token_ = std::move(*kept);
+      token_is_kept_ = true;
     } else {
       p_.log(true,
              fmt::format("the session's token in {} cannot be used: {}", p_.token_file.string(),
@@ -154,8 +155,12 @@ asio::awaitable<Error> Session::serve(Stream& stream) {
       co_return next.error();
     }
     if (next->has_verdict()) {
-      if (auto answered = claims_.answer(next->verdict(), generation_, missing_); !answered) {
+      const auto& verdict = next->verdict();
+      if (auto answered = claims_.answer(verdict, generation_, missing_); !answered) {
         p_.log(false, answered.error().message);
+        if (verdict.word() == v1::Verdict::WORD_GO) {  // its hook has ended it by now
+          report(verdict.container_id(), v1::Report::STAGE_ENDED);
+        }
       }
     } else if (next->has_policies()) {
       if (auto taken = take(next->policies()); !taken) {
@@ -223,16 +228,19 @@ Result<bool> Session::take(const v1::Policies& frame) {
 }
 
 Result<> Session::keep_token(const std::string& token) {
-  if (token == token_) {
+  if (token == token_ && token_is_kept_) {
     return {};
   }
+  // The relay knows it from now on, also where it cannot be kept: the next try says it.
   token_ = token;
+  token_is_kept_ = false;
   if (auto written = write_file(p_.token_file, token, 0600, false); !written) {
     return fail_in(
         "the session's token cannot be kept, without which no later agent could take "
         "the session up",
         written.error());
   }
+  token_is_kept_ = true;
   return {};
 }
 

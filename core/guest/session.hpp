@@ -101,6 +101,7 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::steady_timer outgoing_;  // cancelled when there is something to send
   std::function<void()> when_open_;
   std::string token_;
+  bool token_is_kept_ = false;  // in its file
   std::string problem_;
   std::string missing_;  // Applied::missing of the policies in force
   std::uint64_t generation_ = 0;

@@ -7,8 +7,14 @@
 namespace usher::kata {
 namespace {
 
-plugin::Flow publish(plugin::Host host, plugin::Event event) {
-  co_await host.publish(std::move(event));
+// Where the agent does not take it, the next look at the monitor tries again.
+plugin::Flow publish(plugin::Host host, plugin::Event event, std::shared_ptr<bool> published) {
+  try {
+    co_await host.publish(std::move(event));
+  } catch (...) {
+    *published = false;
+    throw;
+  }
 }
 
 }  // namespace
@@ -22,7 +28,7 @@ void Relay::look_for_cgroup(Sandbox& sandbox) {
 
 // Where nobody connected yet: by the sandbox's cgroup.
 void Relay::look_for_monitor(Sandbox& sandbox) {
-  if (sandbox.published && is_alive(sandbox.monitor.pidfd)) {
+  if (*sandbox.published && is_alive(sandbox.monitor.pidfd)) {
     return;
   }
   if (!is_alive(sandbox.monitor.pidfd)) {
@@ -38,7 +44,7 @@ void Relay::look_for_monitor(Sandbox& sandbox) {
     sandbox.monitor.pidfd = std::move(monitor->pidfd);
     sandbox.monitor.cgroup = std::move(monitor->cgroup);
     sandbox.monitor.placed = true;
-    sandbox.published = false;
+    sandbox.published = std::make_shared<bool>(false);
   }
   publish_monitor(sandbox);
 }
@@ -46,17 +52,17 @@ void Relay::look_for_monitor(Sandbox& sandbox) {
 // The sandbox's cgroup on the host becomes a workload: what its policies say of the host holds for
 // the virtual machine, also when the guest's kernel is lost.
 void Relay::publish_monitor(Sandbox& sandbox) {
-  if (sandbox.published || !sandbox.identity || !sandbox.monitor.placed ||
+  if (*sandbox.published || !sandbox.identity || !sandbox.monitor.placed ||
       !is_alive(sandbox.monitor.pidfd)) {
     return;
   }
-  sandbox.published = true;
+  *sandbox.published = true;
   plugin::Event event;
   event.kind = USHER_EVENT_CONTAINER_RUNNING;
   event.runtime = "kata";
   event.identity = *sandbox.identity;
   event.pid = sandbox.monitor.pid;
-  publish(host_, std::move(event));
+  publish(host_, std::move(event), sandbox.published);
 }
 
 void Relay::missing(const std::string& id, const std::string& container, bool refused) {

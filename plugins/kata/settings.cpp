@@ -1,12 +1,12 @@
 #include "kata/settings.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <string_view>
 
 #include "base/escape.hpp"
 #include "install/options.hpp"
+#include "kata/setting_values.hpp"
 
 namespace usher::kata {
 namespace {
@@ -36,38 +36,6 @@ std::int64_t within(const plugin::Settings& settings, const std::string& key,
   return value;
 }
 
-std::string one_of(const plugin::Settings& settings, const std::string& key,
-                   std::initializer_list<std::string_view> words) {
-  auto value = settings.text(key, *words.begin());
-  if (std::ranges::find(words, value) == words.end()) {
-    std::string all;
-    for (const auto word : words) {
-      all += (all.empty() ? "\"" : ", \"") + std::string(word) + "\"";
-    }
-    bad_setting(key, "is \"" + escape(value) + "\"; it must be one of " + all);
-  }
-  return value;
-}
-
-// "10s", "1500ms", "2m".
-std::chrono::milliseconds duration(const plugin::Settings& settings, const std::string& key,
-                                   std::chrono::milliseconds otherwise) {
-  if (!settings.has(key)) {
-    return otherwise;
-  }
-  const auto text = settings.text(key, "");
-  std::int64_t number = 0;
-  const auto [stop, bad] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string unit(stop, text.data() + text.size());
-  const std::int64_t factor = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60'000 : 0;
-  if (bad != std::errc() || factor == 0 || number < 1 || number > 3'600'000 / factor) {
-    bad_setting(key,
-                "is \"" + escape(text) +
-                    "\"; it must be a whole number and ms, s or m, as in \"10s\", at most 1 h");
-  }
-  return std::chrono::milliseconds(number * factor);
-}
-
 std::string absolute(const plugin::Settings& settings, const std::string& key,
                      std::string_view otherwise) {
   auto path = settings.text(key, otherwise);
@@ -75,15 +43,6 @@ std::string absolute(const plugin::Settings& settings, const std::string& key,
     install::check_absolute(key, path);
   }
   return path;
-}
-
-// One alone may be given as a string: --set KEY=VALUE can say no list.
-std::vector<std::string> list(const plugin::Settings& settings, const std::string& key) {
-  try {
-    return settings.list(key);
-  } catch (const plugin::Failure&) {
-    return {settings.text(key, "")};
-  }
 }
 
 Place place(std::string_view pattern) {
@@ -106,7 +65,8 @@ Options Options::from(const plugin::Settings& settings) {
                        "hook_source",   "ship_dir",
                        "guest_path",    "bind",
                        "agent",         "hypervisor",
-                       "shims",         "image"});
+                       "shims",         "image",
+                       "hook_deadline", "hook_fail"});
   Options o;
   o.root = absolute(settings, "root", o.root);
   o.port = static_cast<std::uint32_t>(within(settings, "port", o.port, 1, 0x7fffffff));

@@ -1,8 +1,9 @@
 #include "kata/uds.hpp"
 
 #include <fcntl.h>
+#include <linux/un.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cstring>
 #include <utility>
@@ -82,16 +83,18 @@ Result<Uds> Uds::make(int directory, const std::string& name, uid_t owner, uid_t
     return fail_system("cannot make the socket " + escape(name));
   }
   Uds out(std::move(*fd), name);
+  // By the file that this socket is bound to, not by its name: whoever owns the directory may put
+  // another file of root's there meanwhile, and that one would be given away. Wants CAP_NET_ADMIN.
+  const Fd made(::ioctl(out.fd(), SIOCUNIXFILE));
   struct stat info{};
-  if (::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
-      !S_ISSOCK(info.st_mode)) {
-    return fail("the socket " + escape(name) + " was replaced while it was made", EADDRINUSE);
+  if (!made || ::fstat(made.get(), &info) != 0) {
+    return fail_system("cannot open the socket " + escape(name) + " that was just made");
   }
   out.device_ = info.st_dev;
   out.inode_ = info.st_ino;
   if (::listen(out.fd(), kBacklog) != 0 ||
-      (info.st_uid != owner && ::fchownat(directory, name.c_str(), owner, static_cast<gid_t>(-1),
-                                          AT_SYMLINK_NOFOLLOW) != 0)) {
+      (info.st_uid != owner &&
+       ::fchownat(made.get(), "", owner, static_cast<gid_t>(-1), AT_EMPTY_PATH) != 0)) {
     auto why = fail_system("cannot listen on the socket " + escape(name));
     out.remove_from(directory);
     return why;

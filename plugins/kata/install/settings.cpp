@@ -4,6 +4,7 @@
 #include <cctype>
 #include <filesystem>
 
+#include "kata/setting_values.hpp"
 #include "kata/settings.hpp"
 
 namespace usher::kata {
@@ -13,6 +14,9 @@ namespace fs = std::filesystem;
 using install::bad_setting;
 
 constexpr const char* kInImage = "/usr/share/usher/hooks";
+// As the hook itself takes it.
+constexpr std::chrono::milliseconds kShortestHook{400};
+constexpr std::chrono::milliseconds kLongestHook{2000};
 // Where Kata shows what sandbox_bind_mounts names, each by its last component.
 constexpr const char* kBound = "/run/kata-containers/shared/containers/passthrough/sandbox-mounts";
 
@@ -59,10 +63,17 @@ InstallOptions InstallOptions::from(const plugin::Settings& settings) {
   }
   o.hypervisor = settings.text("hypervisor", "");
   check_name("hypervisor", o.hypervisor);
-  o.shims = settings.list("shims");
+  if (settings.has("shims")) {
+    o.shims = list(settings, "shims");
+  }
   for (const auto& shim : o.shims) {
     check_name("shims", shim);
   }
+  o.hook_deadline = duration(settings, "hook_deadline", o.hook_deadline);
+  if (o.hook_deadline < kShortestHook || o.hook_deadline > kLongestHook) {
+    bad_setting("hook_deadline", "must be 400ms to 2s: the kata-agent holds its lock meanwhile");
+  }
+  o.hook_open = one_of(settings, "hook_fail", {"closed", "open"}) == "open";
   o.image = settings.text("image", "");
   if (!o.image.empty()) {
     install::check_absolute("image", o.image);

@@ -1,6 +1,7 @@
 // What `usherctl runtime … kata` lets an operator choose.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -22,7 +23,9 @@ struct InstallOptions : install::Options {
   std::string agent;               // the guest's agent's socket; empty: the guest has none
   std::string hypervisor;          // whose table; empty: those of the configuration
   std::vector<std::string> shims;  // of the runtimes; empty: all that are configured
-  std::string image;               // a guest's root, to verify; empty: ship_dir alone
+  std::chrono::milliseconds hook_deadline{1500};
+  bool hook_open = false;  // a container starts where nobody can be asked
+  std::string image;       // a guest's root, to verify; empty: ship_dir alone
 
   // Throws plugin::Failure that names the setting.
   static InstallOptions from(const plugin::Settings& settings);

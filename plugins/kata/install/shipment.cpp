@@ -16,6 +16,8 @@ std::string hook_config(const InstallOptions& options) {
     out += "agent = " + options.agent + "\n";
   }
   out += "relay = vsock:" + std::to_string(options.port) + "\n";
+  out += "deadline = " + std::to_string(options.hook_deadline.count()) + "ms\n";
+  out += std::string("fail = ") + (options.hook_open ? "open" : "closed") + "\n";
   return out;
 }
 

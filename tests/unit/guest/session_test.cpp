@@ -46,6 +46,18 @@ BOOST_AUTO_TEST_CASE(its_token_is_kept_for_root_alone_and_takes_it_up_again) {
   BOOST_TEST(relay.hellos[2].token() == relay.token);
 }
 
+BOOST_AUTO_TEST_CASE(a_token_that_could_not_be_kept_is_kept_later) {
+  // A directory of that name: it is no token, and nothing can be renamed over it.
+  std::filesystem::create_directory(token_file());
+  session->start();
+  BOOST_REQUIRE(until([&] { return relay.hellos.size() >= 2; }));
+  BOOST_TEST(!session->open());
+  BOOST_TEST(relay.hellos.back().token() == relay.token);
+  std::filesystem::remove(token_file());
+  BOOST_REQUIRE(until([&] { return session->open(); }));
+  BOOST_TEST(*read_file(token_file()) == relay.token);
+}
+
 BOOST_AUTO_TEST_CASE(a_token_file_that_is_none_is_told_and_not_used) {
   std::ofstream(token_file()) << "short";
   start();

@@ -40,6 +40,7 @@ class GuestHost {
   plugin::GuestPolicies policies{1, {}};
   std::function<void(const Event&)> on_published;
   bool silent = false;  // claims are kept, and nobody answers them
+  bool busy = false;    // events are not taken
   std::vector<usher_guest_granted> kept;
 
   std::vector<Claimed> claimed;
@@ -80,6 +81,15 @@ class GuestHost {
   plugin::Host host() { return plugin::Host(&table_); }
   cri::Loop loop() { return {&outer_, this}; }
   void run_until(const std::function<bool()>& done) { loop_.run_until(done); }
+  // How much the loop has to do now, as far as `most`.
+  std::size_t run_at_most(std::size_t most) {
+    loop_.context.restart();
+    std::size_t done = 0;
+    while (done < most && loop_.context.poll_one() != 0) {
+      ++done;
+    }
+    return done;
+  }
   // What the loop has to do now, without waiting.
   void run_ready() {
     loop_.context.restart();
@@ -97,6 +107,12 @@ class GuestHost {
       one.call(one.context, one.ticket, USHER_FAILED, nullptr, {}, nullptr, &error);
     }
   }
+  // The agent lets start what it was asked for.
+  void grant_kept(const std::string& sandbox, const std::string& container) {
+    for (const auto& one : std::exchange(kept, {})) {
+      grant(sandbox, container, one);
+    }
+  }
 
  private:
   static GuestHost& of(void* self) { return *static_cast<GuestHost*>(self); }
@@ -111,7 +127,10 @@ class GuestHost {
       of(self).on_published(of(self).published.back());
     }
     if (done.call != nullptr) {
-      done.call(done.context, done.ticket, USHER_OK, nullptr);
+      std::string why = "the agent is busy";
+      const usher_error error = plugin::detail::error_of(why, EAGAIN);
+      const bool busy = of(self).busy;
+      done.call(done.context, done.ticket, busy ? USHER_FAILED : USHER_OK, busy ? &error : nullptr);
     }
     return USHER_OK;
   }
