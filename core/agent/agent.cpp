@@ -245,7 +245,12 @@ Result<> Agent::open_service() {
   enrolment_.emplace(Enrolment::Parts{registry_, *profiles_, policies_, *records_, *enforcer_,
                                       *adapters_, journal_, locator_, sandboxes_,
                                       config_.hook_deadline * 8 / 10,
-                                      [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+                                      [this](std::uint32_t slot) { lifetimes_->check(slot); },
+                                      [this](const Entry& entry) {
+                                        if (guest_) {
+                                          guest_->runs(entry);
+                                        }
+                                      }});
   prepared_.emplace(
       Prepared::Parts{loop_, sandboxes_, registry_, policies_, *profiles_, *enforcer_});
   profiles_->when_full([this] { return prepared_->make_room(); });

@@ -6,6 +6,7 @@
 #include <asio/detached.hpp>
 #include <asio/post.hpp>
 #include <csignal>
+#include <utility>
 
 #include "agent/adapter_health.hpp"
 #include "agent/agent.hpp"
@@ -112,9 +113,8 @@ void Agent::on_kernel_event(const usher_kernel_event& record) {
     lifetimes_->cgroup_gone(record.cgroup);
   } else if (record.type == USHER_EVENT_ARMED) {
     if (auto* entry = registry_.by_slot(record.workload)) {
-      entry->started = true;
-      if (guest_) {
-        guest_->armed(*entry);
+      if (!std::exchange(entry->started, true) && guest_) {
+        guest_->runs(*entry);
       }
     }
   }

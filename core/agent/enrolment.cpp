@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "agent/mount_namespaces.hpp"
 #include "agent/shown.hpp"
 #include "base/escape.hpp"
@@ -55,7 +57,11 @@ asio::awaitable<v1::HookResponse> Enrolment::hook(v1::HookRequest request) {
   } else if (stage == v1::HOOK_STAGE_POSTSTART || stage == v1::HOOK_STAGE_POSTSTOP) {
     if (auto* entry = p_.registry.by_container(state->id)) {
       if (stage == v1::HOOK_STAGE_POSTSTART) {
+        const bool is_new = !entry->started;
         begun(*entry);
+        if (is_new && p_.started) {
+          p_.started(*entry);
+        }
       } else {
         p_.gone(entry->workload.slot);
       }

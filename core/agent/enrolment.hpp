@@ -49,6 +49,8 @@ class Enrolment {
     std::chrono::milliseconds identify_deadline;
     // A slot's container is said or seen to be gone; what follows is not the hook's to wait for.
     std::function<void(std::uint32_t slot)> gone;
+    // A hook is the first to say that its program runs: where no kernel says so. May be empty.
+    std::function<void(const Entry&)> started = {};
   };
   explicit Enrolment(Parts parts) : p_(std::move(parts)) {}
 

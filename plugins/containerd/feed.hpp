@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "containerd/handlers.hpp"
 #include "containerd/hook_watch.hpp"
+#include "containerd/install/handlers.hpp"
 #include "containerd/nri/answers.hpp"
 #include "containerd/nri/client.hpp"
 #include "containerd/outbox.hpp"

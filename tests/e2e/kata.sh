@@ -2,42 +2,68 @@
 # tests: native
 # timeout: 600
 # Pods of a real containerd in real virtual machines, gated and named by the agent on the host through
-# the machines' vsock. Kata's runtime and its agent in the machines are played:
-# tests/vm/kata/README.md.
+# the machines' vsock; and all that a guest may say that is no runtime's claim. Kata's runtime and its
+# agent in the machines are played: tests/vm/kata/README.md.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 world "$@"
 # shellcheck source=../vm/kata/machines.sh
 . "$ROOT/tests/vm/kata/machines.sh"
 # Without an agent in the guest nothing can be enforced there: a policy with rules refuses the pod.
-kata_world "relay = vsock:4051" "deadline = 1900ms" -- a b
+KATA_SETTINGS=('missing = "kill"' 'missing_after = "1s"')
+kata_world "relay = vsock:4051" "deadline = 1500ms" -- a b
 
-claim_by_hand() { # claim_by_hand SANDBOX ID: what the hook says in that machine for this container
-  local state='{\"ociVersion\":\"1.2.1\",\"id\":\"'$2'\",\"status\":\"created\",\"pid\":%d}'
-  guest "$1" guest "sleep 1000 & printf \"$state\" \$! | /run/kata-hooks/prestart/usher-hook prestart 2>/run/said; s=\$?; kill \$! || s=9; exit \$s"
-}
+id() { printf '%064d' "$1"; }
+listening() { awk '$6 == "01" && /kata.hvsock_4051$/' /proc/net/unix | wc -l; }
+asking() { awk '$6 == "03" && /kata.hvsock_4051$/ { n++ } END { exit !n }' /proc/net/unix; }
+by_hand() { guest "$1" guest "/usher/tests/vm/kata/by_hand $2 $3"; }
+
 # ---- guests without an agent of ours: the hook claims from the relay
-OPEN=$(kata_pod open web-0 1) || not_ok "a pod that no policy selects starts"
-check "its sandbox is a machine" test -S "$KATA/sandboxes/$OPEN/kata.hvsock"
+need_pod OPEN "a pod that no policy selects gets its machine" open web-0 1
 C=$(kata_container "$OPEN" open web-0 1 main /bin/sh -c '/denied/probe mark /marks/main; exec sleep 100000')
-check "its container starts" pods start "$C"
+check "its container starts, whatever another's hook returns" pods start "$C"
 check "and runs in the machine" wait_for 10 guest_ran "$OPEN" main
 check "the agent knows it as the guest's" eval 'workloads | tee "$W/w" | grep -q "$C"'
 
-PAID=$(kata_pod payments pay-0 2) || not_ok "a pod whose policy cannot be enforced gets its sandbox"
+need_pod PAID "a pod whose policy cannot be enforced gets its machine" payments pay-0 2
 D=$(kata_container "$PAID" payments pay-0 2 main /denied/probe mark /marks/main)
-may_not_start "a container whose policy the guest cannot enforce does not start" "$D"
-check "it was killed in the machine" grep -q 'signal 9' "$W/out/$D"
+may_not_start "a container whose policy the guest cannot enforce is killed before its start" "$D"
 may_not_run "it did not run" "$PAID" main
 
-# ---- what is no runtime's claim
-check "a container that was let go already is not let go again" eval 'claim_by_hand "$OPEN" "$C" | grep -q "exit [19]"'
-check "a container that nobody made is not let go" eval 'claim_by_hand "$OPEN" "$(printf %064d 7)" | grep -q "exit [19]"'
+# ---- a workload dials the relay's port itself
 E=$(kata_container "$OPEN" open web-0 1 late /denied/probe mark /marks/late)
-check "a container of another machine is not let go" eval 'claim_by_hand "$PAID" "$E" | grep -q "exit [19]"'
-check "and can still start in its own" eval 'pods start "$E" && wait_for 10 guest_ran "$OPEN" late'
+while read -r sandbox what container text; do
+  ANSWER=
+  ends "${!sandbox}" "exit 0" exec "${!sandbox}" /usr/bin/dial vsock:4051 "$what" "$container" ||
+    not_ok "$text: $ANSWER"
+  [[ $ANSWER != "ok exit 0"* ]] || ok "$text"
+done <<T
+OPEN claim $C a container that was let go already is not let go again
+OPEN claim $(id 7) one that nobody made is not
+PAID claim $E one of another machine is not
+OPEN replay $(id 8) nor by a nonce that was used before
+OPEN again $(id 9) nor by a second claim behind the first
+OPEN hello - a session is refused once containers were claimed
+OPEN token - also with a token, of the workload's own making
+OPEN other - as is what is neither claim nor hello
+OPEN oversize - more than 64 KiB
+OPEN empty - a frame of nothing
+OPEN garbage - what is no frame
+OPEN cut - half a frame
+OPEN silent - silence
+OPEN fuzz $(id 10) and claims with a byte changed
+T
+for type in replay protocol late-session silent; do
+  check "the host is told: guest-$type" wait_for 5 warned "guest-$type" "$OPEN"
+done
+check "the container can still start in its own machine" eval 'pods start "$E" && wait_for 10 guest_ran "$OPEN" late'
 
-# ---- the agent on the host is gone, and comes back
+# ---- the relay does not answer, and what may become of the hook meanwhile
+kill -STOP "$AGENT"
+check "a slow relay, a hook that is killed, one that hangs: each time the process is killed within 2 s" \
+  ends "$OPEN" "exit 0" guest "cd /usher/tests/vm/kata; ./by_hand $(id 1) wait & a=\$!; ./by_hand $(id 2) kill & b=\$!; ./by_hand $(id 3) stop & wait \$a && wait \$b && wait \$!"
+echo "# $ANSWER"
+kill -CONT "$AGENT"
 F=$(kata_container "$OPEN" open web-0 1 while-down /denied/probe mark /marks/while-down)
 agent_kill
 may_not_start "without an agent on the host nothing starts in a machine" "$F"
@@ -46,4 +72,29 @@ wait_for 10 more_registrations 1
 G=$(kata_container "$OPEN" open web-0 1 after /denied/probe mark /marks/after)
 check "with the agent back claims are answered again" eval 'pods start "$G" && wait_for 10 guest_ran "$OPEN" after'
 may_not_run "what was refused meanwhile never ran" "$OPEN" while-down
+
+# ---- a machine ends in the middle of a claim
+check "the relay listens for both machines" test "$(listening)" = 2
+by_hand "$PAID" "$(id 4)" wait >/dev/null 2>&1 &
+claiming=$!
+wait_for 10 asking
+machine_kill "$PAID"
+check "a machine that ends in the middle of a claim is noticed" \
+  wait_for 5 grep -q "sandbox $PAID went away before the verdict on $(id 4)" "$W/usherd.log"
+wait "$claiming"
+H=$(kata_container "$OPEN" open web-0 1 beside /bin/touch /marks/beside)
+check "the other machine goes on" eval 'pods start "$H" && wait_for 10 guest_ran "$OPEN" beside'
+check "what was noted of the sandbox is there as long as its folder is" test -e "$W/run/kata/$PAID"
+rm -rf "${KATA:?}/sandboxes/$PAID"
+check "then it is forgotten" wait_for 5 test ! -e "$W/run/kata/$PAID"
+check "and nobody listens for it" eval '[ "$(listening)" = 1 ]'
+
+# ---- a hook that returns 1 and kills nobody: Kata's agent does not care
+guest "$OPEN" guest "cp /run/kata-hooks/prestart/fails /run/kata-hooks/prestart/usher-hook" >/dev/null
+I=$(kata_container "$OPEN" open web-0 1 missed /bin/sh -c 'touch /marks/missed; exec sleep 100000')
+check "a container starts whose hook only fails" eval 'pods start "$I" && wait_for 10 guest_ran "$OPEN" missed'
+check "the host is told of a container that no hook asked for" wait_for 10 warned guest-missing "$I"
+check "and its sandbox is ended, with missing = \"kill\"" wait_for 10 warned guest-killed "$I"
+ended() { ! kill -0 "${KATA_RUNS[0]}"; }
+check "which was its virtual machine" wait_for 10 ended
 finish

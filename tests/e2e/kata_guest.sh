@@ -13,29 +13,45 @@ export GUEST_AGENT=1
 kata_world "agent = /run/usher/hook.sock" "deadline = 1900ms" -- a b
 
 told() { grep '"event":"verdict"' "$W/usherd.log" | grep "$1" | grep -q '"rule":"denied-programs"'; }
-in_guest() { guest "$SANDBOX" exec "$@" | grep -q 'exit 0'; }
-denied_in() { # denied_in TEXT MARK
-  in_guest "$MAIN" /denied/probe mark "/marks/$2"
-  may_not_run "$1" "$SANDBOX" "$2"
+denied() { may_not_exec "$1" "$SANDBOX" "$MAIN" /denied/probe mark /marks/exec; }
+dial() { ends "$SANDBOX" "exit 0" exec "$MAIN" /usr/bin/dial vsock:4051 "$@"; }
+tries() { # how often the container has tried what is denied
+  ends "$SANDBOX" "exit 0" guest "cat /run/kata-rootfs/marks/tries" && TRIES=$(echo "$ANSWER" | tr -dc '0-9 ' | awk '{print $2}')
 }
+session_of() { ctl --json status | jq -e --arg id "$1" --arg how "$2" '[.. | objects | select(.sandbox_id? == $id) | .session] == [$how]'; }
 
-SANDBOX=$(kata_pod payments pay-0 1) || not_ok "a pod under a policy gets its machine"
+need_pod SANDBOX "a pod under a policy gets its machine" payments pay-0 1
 DENIED=$(kata_container "$SANDBOX" payments pay-0 1 denied /denied/probe mark /marks/denied)
 pods start "$DENIED" >"$W/out/denied" 2>&1
-may_not_run "a denied entrypoint in the machine does not run" "$SANDBOX" denied
-check "the event on the host names the container, the policy and the rule" wait_for 10 told "$DENIED"
+check "the event of a denied entrypoint names the container, the policy and the rule" wait_for 10 told "$DENIED"
 check "and the pod" eval 'grep "\"event\":\"verdict\"" "$W/usherd.log" | grep "$DENIED" | grep -q "pay-0"'
-MAIN=$(kata_container "$SANDBOX" payments pay-0 1 main /bin/sh -c '/usr/bin/probe mark /marks/main; exec sleep 100000')
+may_not_run "it did not run in the machine" "$SANDBOX" denied
+# It tries what is denied, over and over, as long as it lives.
+MAIN=$(kata_container "$SANDBOX" payments pay-0 1 main /bin/sh -c '/usr/bin/probe mark /marks/main
+  i=0; while :; do /denied/probe mark /marks/loop; i=$((i + 1)); echo $i >/marks/tries; sleep 0.1; done 2>/dev/null')
 check "a container beside it starts" pods start "$MAIN"
 check "and runs" wait_for 10 guest_ran "$SANDBOX" main
-denied_in "what is executed in it later is under the policy too" exec1
-check "what the policy allows runs there" eval 'in_guest "$MAIN" /usr/bin/probe mark /marks/exec2 && guest_ran "$SANDBOX" exec2'
+denied "what is executed in it later is under the policy too"
+check "what the policy allows runs there" ends "$SANDBOX" "exit 0" exec "$MAIN" /usr/bin/probe mark /marks/allowed
 check "status names the guest's agent" eval 'ctl status | grep -qi guest'
 
-OTHER=$(kata_pod open web-0 2) || not_ok "a pod in another namespace gets its machine"
-C=$(kata_container "$OTHER" open web-0 2 main /denied/probe mark /marks/main)
+need_pod OTHER "a pod in another namespace gets its machine" open web-0 2
+C=$(kata_container "$OTHER" open web-0 2 main /bin/sh -c '/denied/probe mark /marks/main; exec sleep 100000')
 check "the same program in another namespace starts" pods start "$C"
 check "and runs" wait_for 10 guest_ran "$OTHER" main
+
+# ---- a workload dials the relay's port, beside the guest's agent
+LATE=$(kata_container "$SANDBOX" payments pay-0 1 late /bin/touch /marks/late)
+while read -r what container type text; do
+  check "$text" dial "$what" "$container"
+  check "and is told: $type" wait_for 5 warned "$type" pay-0
+done <<T
+hello - guest-second-session a second session is refused
+token - guest-bad-token so is one that is taken up with a made-up token
+claim $LATE guest-claim-beside-session so is a claim beside the session
+oversize - guest-protocol so is more than 64 KiB
+T
+check "the guest's agent goes on" eval 'pods start "$LATE" && wait_for 10 guest_ran "$SANDBOX" late'
 
 # ---- a policy's change reaches a guest that runs
 policy guest-programs <<'T'
@@ -49,12 +65,14 @@ on = "exec"
 paths = ["/denied/", "/usr/bin/probe"]
 action = "deny"
 T
-changed() { ! in_guest "$MAIN" /usr/bin/probe mark /marks/changing; }
+changed() { ends "$SANDBOX" "exit 126" exec "$MAIN" /usr/bin/probe mark /marks/changing; }
 check "a rule that is added on the host holds in the machine" wait_for 20 changed
 
 # ---- the agent on the host dies and comes back
+tries || not_ok "the container tells its tries: $ANSWER"
+before=$TRIES
 agent_kill
-denied_in "enforcement in the machine goes on without the host's agent" exec3
+denied "enforcement in the machine goes on without the host's agent"
 G=$(kata_container "$SANDBOX" payments pay-0 1 while-down /bin/touch /marks/while-down)
 may_not_start "nothing new starts there meanwhile" "$G"
 need_agent
@@ -63,5 +81,28 @@ H=$(kata_container "$SANDBOX" payments pay-0 1 after /bin/touch /marks/after)
 back() { pods start "$H" || { H=$(kata_container "$SANDBOX" payments pay-0 1 "after$RANDOM" /bin/touch /marks/after) && false; }; }
 check "with the agent back containers start again" wait_for 20 back
 check "and run" wait_for 10 guest_ran "$SANDBOX" after
-denied_in "and the policy still holds" exec4
+denied "and the policy still holds"
+tries || not_ok "the container tells its tries: $ANSWER"
+check "what is denied was tried all the while ($((TRIES - before)) times)" test "$TRIES" -gt $((before + 10))
+may_not_run "and never ran" "$SANDBOX" loop
+
+# ---- a machine ends in the middle of a claim
+check "the agent has the other guest's session" wait_for 10 session_of "$OTHER" connected
+unmade=$(printf %064d 5)
+guest "$OTHER" guest "BUNDLE=/run/kata-containers/$C /usher/tests/vm/kata/by_hand $unmade wait >/dev/null 2>&1 &" >/dev/null
+asking() { ends "$OTHER" "exit 0" guest "pgrep -x usher-watchdog"; }
+wait_for 5 asking
+read -r -t 0.3 <>"$W/never"
+machine_kill "$OTHER"
+check "a machine that ends in the middle of a claim is noticed" \
+  wait_for 5 grep -q "sandbox $OTHER went away before the verdict on $unmade" "$W/usherd.log"
+check "its session is lost" session_of "$OTHER" lost
+rm -rf "${KATA:?}/sandboxes/$OTHER"
+check "and forgotten with its folder" wait_for 5 test ! -e "$W/run/kata/$OTHER"
+check "its pod can be removed" timeout 30 "$BIN/tests/cri_pods" "$CRI" remove "$OTHER"
+gone() { ! ctl --json status | grep -q "$OTHER"; }
+check "and nothing of it is left" wait_for 5 gone
+I=$(kata_container "$SANDBOX" payments pay-0 1 beside /bin/touch /marks/beside)
+check "the other machine goes on" eval 'pods start "$I" && wait_for 10 guest_ran "$SANDBOX" beside'
+denied "and is under its policy"
 finish

@@ -307,9 +307,11 @@ struct World {
   ProfileCache profiles{enforcer, rules};
   Lifetimes lifetimes{loop, registry, records, enforcer, journal, locator};
   Sandboxes sandboxes;
-  Enrolment enrolment{{registry, profiles, policies, records, enforcer, host, journal, locator,
-                       sandboxes, std::chrono::milliseconds(100),
-                       [this](std::uint32_t slot) { lifetimes.check(slot); }}};
+  std::vector<std::string> started;  // containers, by a hook's word
+  Enrolment enrolment{
+      {registry, profiles, policies, records, enforcer, host, journal, locator, sandboxes,
+       std::chrono::milliseconds(100), [this](std::uint32_t slot) { lifetimes.check(slot); },
+       [this](const Entry& entry) { started.push_back(entry.workload.identity.container_id); }}};
   Guests guests{{.loop = loop,
                  .sandboxes = sandboxes,
                  .policies = policies,

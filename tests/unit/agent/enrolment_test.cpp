@@ -200,6 +200,19 @@ BOOST_AUTO_TEST_CASE(poststop_never_ends_what_still_has_its_cgroup) {
   BOOST_TEST(registry.by_container("c1")->workload.ended);
 }
 
+BOOST_AUTO_TEST_CASE(a_poststart_hook_is_told_once_and_not_where_the_kernel_was_first) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  hook(v1::HOOK_STAGE_POSTSTART, "c1", 100);
+  hook(v1::HOOK_STAGE_POSTSTART, "c1", 100);
+  BOOST_TEST(started == std::vector<std::string>{"c1"});
+  container("c2", 101, 51);
+  BOOST_TEST(gate("c2", 101));
+  registry.by_container("c2")->started = true;
+  hook(v1::HOOK_STAGE_POSTSTART, "c2", 101);
+  BOOST_TEST(started.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_container_id_is_taken_over_only_from_an_ended_one) {
   container("c1", 100, 50);
   BOOST_TEST(gate("c1", 100));

@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_relay_that_comes_late_is_still_asked) {
   std::optional<Relay> relay;
   std::jthread later([&] {
     // Once its watchdog is there it is about to ask, or has asked in vain.
-    while (child_but(world.container()) == 0 || false) {
+    while (child_but(world.container()) == 0) {
       std::this_thread::yield();
     }
     relay.emplace(world.relay_path(), say_go);
@@ -216,6 +216,21 @@ BOOST_AUTO_TEST_CASE(a_hook_that_is_killed_while_it_asks_takes_the_container_alo
   });
   BOOST_TEST(start.hook.status == -SIGKILL);
   BOOST_TEST(start.world.container_was_killed());
+}
+
+BOOST_AUTO_TEST_CASE(closed_streams_change_nothing) {
+  const auto die = [](int peer) {
+    read_claim(peer);
+    ::kill(peer_pid(peer), SIGKILL);
+    until_closed(peer);
+  };
+  for (const bool goes : {true, false}) {
+    GuestWorld world;
+    world.close_streams();
+    const Relay relay(world.relay_path(), goes ? std::function<void(int)>(say_go) : die);
+    BOOST_TEST(world.run().status == (goes ? 0 : -SIGKILL));
+    BOOST_TEST(world.container_was_killed() != goes);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_hook_that_stands_still_is_overtaken_by_its_watchdog) {
@@ -238,6 +253,22 @@ BOOST_AUTO_TEST_CASE(a_go_without_a_watchdog_is_none) {
   });
   BOOST_TEST(start.hook.status == 1);
   BOOST_TEST(says(start.hook, "watchdog was ended"));
+  BOOST_TEST(start.world.container_was_killed());
+}
+
+BOOST_AUTO_TEST_CASE(the_watchdog_holds_none_of_the_hooks_streams) {
+  // It stands still when the hook is gone: a guest's runtime would wait for what it had kept.
+  std::atomic<pid_t> watchdog = 0;
+  Start start([&](int peer) {
+    read_claim(peer);
+    watchdog = only_child_of(peer_pid(peer));
+    stop_watchdog(watchdog);
+    ::kill(peer_pid(peer), SIGKILL);
+    until_closed(peer);
+  });
+  BOOST_TEST(!start.hook.streams_held);
+  BOOST_TEST(start.hook.status == -SIGKILL);
+  ::kill(watchdog, SIGCONT);
   BOOST_TEST(start.world.container_was_killed());
 }
 

@@ -41,6 +41,8 @@ void until_closed(int peer);
 pid_t peer_pid(int peer);
 pid_t only_child_of(pid_t pid);
 void kill_only_child_of(pid_t pid);  // and waits until it has ended
+// Stops a watchdog that has let go of all that it has from the hook, and waits until it stands.
+void stop_watchdog(pid_t watchdog);
 // A child of this process, or 0.
 pid_t child_but(pid_t excepted);
 
@@ -56,6 +58,7 @@ class GuestWorld {
     int status = -1;  // exit status, or -signal
     std::string said;
     std::chrono::milliseconds took{0};  // until its streams were closed and it had ended
+    bool streams_held = false;          // by somebody, long after it had ended
   };
 
   // Runs <folder>/STAGE/usher-hook STAGE, as the runtime would.
@@ -63,6 +66,8 @@ class GuestWorld {
   Ended run(const std::string& stage = "prestart") { return run(stage, state()); }
 
   void configure(const std::string& text) const;
+  // Of the hooks that are run from now on: standard output and standard error.
+  void close_streams() { streams_closed_ = true; }
   std::filesystem::path relay_path() const { return root_ / "relay"; }
   std::filesystem::path root() const { return root_; }
   std::string state() const;
@@ -80,6 +85,7 @@ class GuestWorld {
 
   std::filesystem::path root_;
   pid_t container_ = 0;
+  bool streams_closed_ = false;
   Fd alive_;  // it answers each byte with a byte
 };
 

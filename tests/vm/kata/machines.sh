@@ -5,10 +5,15 @@
 #   kata_world CONF -- NAME…  boots machines with CONF as their usher-hook.conf, runs containerd, whose
 #                             runtime handler "other" is Kata then, and usherd over its NRI
 #   kata_pod NAMESPACE NAME NUMBER [OPTION…]  a pod in a machine that is free; prints the sandbox
+#   need_pod VARIABLE TEXT NAMESPACE NAME NUMBER [OPTION…]  the same, or the end of the script
 #   kata_container SANDBOX NAMESPACE POD NUMBER NAME COMMAND…   one in it, not started; prints it
 #   guest SANDBOX REQUEST…    one request to the agent that is played in that sandbox
+#   ends SANDBOX HOW REQUEST…  does what is asked for there end so ("exit 0")? Its answer in $ANSWER
 #   guest_ran SANDBOX MARK    did a container there write that mark?
-#   may_not_start, may_not_run
+#   may_not_start, may_not_run, may_not_exec
+#   warned TYPE SANDBOX       did the agent on the host say that, of that sandbox?
+#   machine_kill SANDBOX      its virtual machine ends at once
+#   KATA_SETTINGS             an array, before kata_world: further lines of [adapters.kata]
 KATA=$W/kata
 KATA_CGROUP=$CG
 KATA_RUNS=()
@@ -47,7 +52,7 @@ kata_machine() {
   KATA_RUNS+=($!)
 }
 
-kata_answers() { "$BIN/tests/kata_call" "$KATA/machines/link-$1/kata.hvsock" guest true; }
+kata_answers() { timeout 5 "$BIN/tests/kata_call" "$KATA/machines/link-$1/kata.hvsock" guest true; }
 kata_ready() {
   wait_for 500 kata_answers "$1" && return
   sed 's/^/# /' "$W/out/machine-$1" | tail -n 5
@@ -59,16 +64,26 @@ guest() {
   "$BIN/tests/kata_call" "$KATA/sandboxes/$sandbox/kata.hvsock" "$@"
 }
 
-kata_end() {
-  local link run
+# Without an answer neither this nor its contrary is so.
+ends() {
+  local sandbox=$1 how=$2
+  shift 2
+  ANSWER=$(guest "$sandbox" "$@" 2>&1)
+  [[ $ANSWER == "ok $how"* ]]
+}
+
+kata_end() { # keeps the exit code
+  local status=$? link run
   for link in "$KATA"/machines/link-*; do
-    "$BIN/tests/kata_call" "$link/kata.hvsock" quit >/dev/null 2>&1
+    # One whose sandbox has ended has no such socket.
+    [ ! -S "$link/kata.hvsock" ] || timeout 5 "$BIN/tests/kata_call" "$link/kata.hvsock" quit >/dev/null 2>&1
   done
   for run in "${KATA_RUNS[@]}"; do wait "$run" 2>/dev/null; done
   KATA_RUNS=()
   [ "$FAILURES" -eq 0 ] || for link in "$KATA"/machines/link-*; do
     tail -n 40 "$W/out/machine-${link##*link-}" | sed "s/^/# ${link##*link-}: /"
   done
+  return "$status"
 }
 
 kata_world() {
@@ -94,7 +109,8 @@ kata_world() {
   rm -f "$W/policy.d"/*.toml
   deny_programs guest-programs 'namespaces = ["payments"]'
   mode nri 'kata_handlers = ["other"]' '[adapters.kata]' \
-    "sandboxes = [\"$KATA/sandboxes/{sandbox}/kata.hvsock\"]" "run_dir = \"$W/run\""
+    "sandboxes = [\"$KATA/sandboxes/{sandbox}/kata.hvsock\"]" "run_dir = \"$W/run\"" \
+    "${KATA_SETTINGS[@]}"
   for name in "$@"; do
     if kata_ready "$name"; then ok "the machine $name runs"; else
       not_ok "the machine $name runs"
@@ -108,6 +124,14 @@ kata_pod() {
   shift 3
   pod "$namespace" "$name" "$(uid "$number")" --handler other "$@"
 }
+# Without it nothing that follows would show anything.
+need_pod() {
+  local variable=$1 text=$2
+  shift 2
+  printf -v "$variable" %s "$(kata_pod "$@")"
+  check "$text" test -S "$KATA/sandboxes/${!variable}/kata.hvsock"
+  [ "$FAILURES" -eq 0 ] || finish
+}
 kata_container() {
   local sandbox=$1 namespace=$2 name=$3 number=$4 container=$5 word words=()
   shift 5
@@ -115,8 +139,24 @@ kata_container() {
   pods container --sandbox "$sandbox" --namespace "$namespace" --name "$name" --uid "$(uid "$number")" \
     --cgroup-parent "$CG" --container "$container" "${words[@]}"
 }
-guest_ran() { guest "$1" guest "test -e /run/kata-rootfs/marks/$2" | grep -q 'exit 0'; }
-may_not_start() { # may_not_start TEXT CONTAINER
-  if pods start "$2" >"$W/out/$2" 2>&1; then not_ok "$1: it started"; else ok "$1"; fi
+guest_ran() { ends "$1" "exit 0" guest "test -e /run/kata-rootfs/marks/$2"; }
+may_not_start() { # may_not_start TEXT CONTAINER: the hook kills it
+  if pods start "$2" >"$W/out/start" 2>&1; then
+    not_ok "$1: it started"
+  elif grep -q 'signal 9' "$W/out/start"; then ok "$1"; else not_ok "$1: $(tail -n 1 "$W/out/start")"; fi
 }
-may_not_run() { if guest_ran "$2" "$3"; then not_ok "$1"; else ok "$1"; fi; } # TEXT SANDBOX MARK
+may_not_run() { # may_not_run TEXT SANDBOX MARK
+  if ends "$2" "exit 1" guest "test -e /run/kata-rootfs/marks/$3"; then ok "$1"; else not_ok "$1: $ANSWER"; fi
+}
+may_not_exec() { # may_not_exec TEXT SANDBOX CONTAINER PROGRAM…: the kernel refuses it
+  local text=$1 sandbox=$2
+  shift 2
+  if ends "$sandbox" "exit 126" exec "$@"; then ok "$text"; else not_ok "$text: $ANSWER"; fi
+}
+warned() { grep "\"$1\"" "$W/usherd.log" | grep -q "$2"; }
+machine_kill() {
+  local process
+  while read -r process; do
+    case $(readlink "/proc/$process/exe") in */qemu-*) kill -KILL "$process" ;; esac
+  done <"$KATA_CGROUP/kata_$1/cgroup.procs"
+}

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -90,8 +91,11 @@ Result<> serve_connections(const std::string& where, const Obey& obey) {
   if (::listen(listener->get(), 16) != 0) {
     return fail_system("cannot listen on " + where);
   }
+  // Requests come at once: one that a starved machine's vsock has lost must not keep the next waiting.
+  const timeval patience{10, 0};
   for (bool more = true; more;) {
     const Fd peer(::accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC));
+    ::setsockopt(peer.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     const auto request = peer ? read_line(peer.get()) : fail("nobody came");
     if (request) {
       std::string answer;

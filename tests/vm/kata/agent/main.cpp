@@ -7,12 +7,15 @@
 //   wait ID                       until its process has ended
 //   exec ID PROGRAM [ARGUMENT…]   a further process in it, until that has ended
 //   remove ID                     RemoveContainer
-//   guest COMMAND…                for tests: a line for the guest's own shell, until that has ended
+//   guest COMMAND…                for tests: a line for the guest's own shell, until that has
+//   ended;
+//                                 what it printed follows how it ended
 //   quit                          removes all containers and ends
 //
 // Answers: "ok …" or "error …". Requests are taken one after the other: the agent's one lock.
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +37,21 @@ Result<std::string> how(Result<int> status) {
   }
   return WIFSIGNALED(*status) ? "signal " + std::to_string(WTERMSIG(*status))
                               : "exit " + std::to_string(WEXITSTATUS(*status));
+}
+
+// A line for the guest's shell. Into a file: what it leaves running may keep its streams.
+Result<std::string> run_in_guest(const Places& places, const std::string& command) {
+  constexpr std::size_t kMost = 1U << 20;
+  constexpr std::size_t kShown = 4096;
+  const auto path = places.run / "guest.out";
+  auto ended = how(std::system(("{ " + command + "\n} >" + path.string() + " 2>&1").c_str()));
+  auto said = read_file(path, kMost).value_or("");
+  said.resize(std::min(said.size(), kShown));
+  if (ended && !said.empty()) {
+    std::ranges::replace(said, '\n', ' ');
+    *ended += ": " + said;
+  }
+  return ended;
 }
 
 class Agent {
@@ -109,7 +127,7 @@ Result<std::string> Agent::obey(const std::vector<std::string>& words) {
     return std::to_string(hooks_.count()) + " hooks";
   }
   if (words[0] == "guest" && words.size() == 2) {
-    return how(std::system(words[1].c_str()));
+    return run_in_guest(places_, words[1]);
   }
   return words[0] == "create" ? create(words) : on_container(words);
 }
