@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests: vm
-# timeout: 120
+# timeout: 300
 # Virtual machines whose vsock has a context id of its own, as QEMU's: the relay listens on AF_VSOCK,
 # and whose id a caller has is read from the command line and the cgroup of the process that has the
 # device. The devices are real (vhost-vsock, of this kernel), and so are the listener, the ids, the

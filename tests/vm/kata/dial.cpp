@@ -35,8 +35,9 @@ namespace {
 using usher::Fd;
 using usher::hook::Claim;
 
-constexpr int kPatience = 5000;  // ms; the relay's own deadlines are shorter
-constexpr int kFuzzed = 12;      // at a time; below what the relay takes of a sandbox
+constexpr int kPatience = 5000;    // ms; the relay's own deadlines are shorter
+constexpr int kFuzzed = 12;        // at a time; below what the relay takes of a sandbox
+constexpr std::size_t kTags = 12;  // of a claim's frame: the length and the first tags
 
 [[noreturn]] void nobody(const char* what) {
   std::perror(what);
@@ -151,7 +152,8 @@ bool fuzz(std::string_view where, const std::string& id) {
   std::vector<Fd> calls;
   for (int i = 0; i < kFuzzed; ++i) {
     auto bytes = claim_of(id, static_cast<char>('A' + i));
-    bytes[random() % bytes.size()] = static_cast<char>(random());
+    const auto first = i % 2 == 0 ? bytes.size() : kTags;
+    bytes[random() % first] = static_cast<char>(random());
     calls.push_back(dial(where));
     say(calls.back(), bytes);
   }
