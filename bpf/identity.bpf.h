@@ -122,6 +122,7 @@ static __always_inline int arm(struct task_struct* task, u32* workload) {
   }
   struct usher_workload* w = workload_of(index);
   if (!w || !(w->flags & USHER_WORKLOAD_LIVE)) return ARM_NOBODY;
+  if (w->flags & USHER_WORKLOAD_AWAITED) __sync_fetch_and_and(&w->flags, ~USHER_WORKLOAD_AWAITED);
   bool first = remember_root(w, root);
   if (by_cgroup) remember_mntns(w, task);
   if (!give_identity(task, index, 0)) {

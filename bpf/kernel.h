@@ -28,6 +28,8 @@ typedef __s64 s64;
 #define EEXIST 17
 
 #define SIGKILL 9
+#define CAP_SYS_PTRACE 19
+#define CAP_SYS_ADMIN 21
 #define AF_UNSPEC 0
 #define AF_UNIX 1
 #define AF_INET 2
@@ -48,6 +50,23 @@ typedef __s64 s64;
 #define S_IFDIR 0040000
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct user_namespace {
+  int level;
+};
+
+typedef struct {
+  u64 val; /* before 6.3 two u32, in this order */
+} kernel_cap_t;
+
+struct cred {
+  kernel_cap_t cap_effective;
+  struct user_namespace* user_ns;
+};
+
+struct pid {
+  unsigned int level;
+};
 
 struct qstr {
   u32 len;
@@ -177,6 +196,8 @@ struct task_struct {
   struct nsproxy* nsproxy;
   struct css_set* cgroups;
   struct bpf_local_storage* bpf_storage;
+  const struct cred* cred;
+  struct pid* thread_pid;
 };
 
 struct linux_binprm {
@@ -185,8 +206,15 @@ struct linux_binprm {
   const char* interp;
 };
 
+struct in6_addr {
+  u8 in6_u[16];
+};
+
 struct sock_common {
+  u32 skc_rcv_saddr; /* as on the wire */
+  u16 skc_num;       /* the port that it is bound to */
   unsigned short skc_family;
+  struct in6_addr skc_v6_rcv_saddr;
 };
 
 struct sock {

@@ -51,6 +51,21 @@ static __always_inline bool read_peer(struct usher_peer* peer, u32 family, const
   return true;
 }
 
+/* The address that a socket has, and no port yet. */
+static __always_inline void read_own(struct usher_peer* peer, struct sock* sk, u32 family) {
+  u64 v6[2] = {};
+  peer->family = family;
+  if (family == AF_INET) {
+    peer->low = __builtin_bswap32(sk->__sk_common.skc_rcv_saddr);
+    return;
+  }
+  bpf_probe_read_kernel(
+      v6, 16, (void*)sk + bpf_core_field_offset(struct sock, __sk_common.skc_v6_rcv_saddr));
+  peer->high = __builtin_bswap64(v6[0]);
+  peer->low = __builtin_bswap64(v6[1]);
+}
+
+/* No address: the socket's own. */
 static __always_inline int check_socket(struct socket* sock, const void* address, int length,
                                         u32 kind, bool unspec_is_v4) {
   struct task_struct* task = bpf_get_current_task_btf();
@@ -71,7 +86,10 @@ static __always_inline int check_socket(struct socket* sock, const void* address
     return refuse_type(index, profile, family, protocol);
   if (!(kind_of(p, kind)->flags & USHER_KIND_RULED)) return 0;
   struct usher_peer peer = {.protocol = protocol};
-  if (!read_peer(&peer, family, address, length, unspec_is_v4)) return 0;
+  if (!address)
+    read_own(&peer, sk, family);
+  else if (!read_peer(&peer, family, address, length, unspec_is_v4))
+    return 0;
   normalise(&peer, kind);
   struct usher_scratch* s = scratch_of(task);
   if (!s) return answer(kind_of(p, kind)->flags & USHER_KIND_DENIES);
@@ -105,6 +123,14 @@ int BPF_PROG(usher_socket_sendmsg, struct socket* sock, struct msghdr* msg, int 
 SEC("lsm/socket_bind")
 int BPF_PROG(usher_socket_bind, struct socket* sock, struct sockaddr* address, int length) {
   return check_socket(sock, address, length, USHER_BIND, true);
+}
+
+/* Who listens without a port gets one of the kernel's choice: a bind to port 0 by another name. */
+SEC("lsm/socket_listen")
+int BPF_PROG(usher_socket_listen, struct socket* sock, int backlog) {
+  struct sock* sk = sock->sk;
+  if (!sk || sk->__sk_common.skc_num) return 0;
+  return check_socket(sock, 0, 0, USHER_BIND, false);
 }
 
 #endif

@@ -9,7 +9,9 @@ static __always_inline void write_holder(struct seq_file* seq, u32 pid, u32 work
   bpf_seq_write(seq, &holder, sizeof(holder));
 }
 
-/* Tags tasks that run in an enrolled cgroup and began before it was enrolled. */
+/* Tags tasks that run in an enrolled cgroup and began before it was enrolled. Not those of a
+ * container that is awaited: what its runtime's init opens on its way to the exec is no policy's.
+ */
 SEC("iter/task")
 int tag_tasks(struct bpf_iter__task* ctx) {
   struct seq_file* seq = ctx->meta->seq;
@@ -18,7 +20,7 @@ int tag_tasks(struct bpf_iter__task* ctx) {
   u32 index = cgroup_workload(task);
   if (!index) return 0;
   struct usher_workload* w = workload_of(index);
-  if (!w || !(w->flags & USHER_WORKLOAD_LIVE)) return 0;
+  if (!w || !(w->flags & USHER_WORKLOAD_LIVE) || w->flags & USHER_WORKLOAD_AWAITED) return 0;
   struct dentry* root = BPF_CORE_READ(task, fs, root.dentry);
   if (!root || (is_host_root((u64)root) && !(w->flags & USHER_WORKLOAD_HOST_ROOT))) return 0;
   remember_root(w, root);

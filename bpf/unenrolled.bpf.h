@@ -60,6 +60,18 @@ static __always_inline bool is_exempt_program(const struct usher_unenrolled* u, 
   return exempt && program;
 }
 
+/* Was it given the node: its pid namespace, and what it takes to enter any other in the first user
+ * namespace? Whoever was can end all of this, so that the agent's name is proof enough. */
+static __always_inline bool has_the_node(struct task_struct* task) {
+  u64 needed = 1ull << CAP_SYS_ADMIN | 1ull << CAP_SYS_PTRACE;
+  u64 effective = 0;
+  const struct cred* cred = BPF_CORE_READ(task, cred);
+  bpf_probe_read_kernel(&effective, sizeof(effective),
+                        (void*)cred + bpf_core_field_offset(struct cred, cap_effective));
+  if (BPF_CORE_READ(cred, user_ns, level) || BPF_CORE_READ(task, thread_pid, level)) return false;
+  return (effective & needed) == needed;
+}
+
 struct names_step {
   struct usher_kernel_event* event;
   u64 cgroup;
@@ -122,7 +134,9 @@ __noinline u32 usher_check_unenrolled(struct usher_scratch* s) {
   if (!step.root || step.is_agents) return 0;
   name_in_root(s, task);
   usher_note_program(s);
-  if (u->workload && is_exempt_program(u, s->pending.program)) {
+  u64 program = s->pending.program;
+  if (program && program == u->agent_program && has_the_node(task)) return 0;
+  if (u->workload && is_exempt_program(u, program)) {
     if (give_identity(task, u->workload, 0)) {
       count(USHER_COUNT_EXEMPT);
       return 0;

@@ -80,6 +80,10 @@ struct usher_task {
 #define USHER_WORKLOAD_HOST_ROOT (1u << 2) /* lives in the host's root: named from there */
 /* No container: that of all exempt programs in pods that nobody enrolled. */
 #define USHER_WORKLOAD_BUILT_IN (1u << 3)
+/* A gate let it start, and nobody has exec'ed in its root yet: whoever is there is its runtime,
+ * still setting up. The first exec takes it away, and the agent when it hears that the container
+ * runs. */
+#define USHER_WORKLOAD_AWAITED (1u << 4)
 
 struct usher_workload {
   __u32 profile; /* index into profiles; 0 = no rules. One atomic store switches it */
@@ -259,7 +263,9 @@ struct usher_unenrolled {
   __u64 agent_cgroup;                   /* the agent's own pod: left alone; 0 = it is in none */
   __u32 workload;                       /* whom an exempt program is given to; 0: none is exempt */
   __u32 reserved0;
-  __u64 reserved[6];
+  __u64 agent_program; /* usher_task.program of the agent in a new pod of its own: left alone where
+                          it was given the node; 0 = the agent is in no pod */
+  __u64 reserved[5];
 };
 
 /* Counters, one map of u64 per CPU. */

@@ -97,6 +97,10 @@ Result<> Agent::open_state() {
     return std::unexpected(enforcer.error());
   }
   enforcer_ = std::move(*enforcer);
+  if (const auto& lost = rules_->set_aside(); !lost.empty()) {
+    rules_->begin_above(highest_rule(*enforcer_));
+    journal_.tell(LogLevel::warning, "rules", lost);
+  }
   locator_ = machine_locator(enforcer_->cgroup_root());
   profiles_.emplace(*enforcer_, *rules_);
   boot_offset_ = boot_offset_ns();
@@ -224,7 +228,9 @@ Result<> Agent::answer_unenrolled() {
                       UnenrolledPods::Wanted{.answer = unenrolled_answer(config_.unenrolled),
                                              .pause_programs = config_.pause_programs,
                                              .pod_cgroups = config_.pod_cgroups,
-                                             .agent_cgroup = locator_.own_pod_cgroup});
+                                             .agent_cgroup = locator_.own_pod_cgroup,
+                                             .agent_program = locator_.own_program,
+                                             .next_pod_problem = locator_.own_pod_problem});
   std::vector<std::string> running;
   for (const auto& info : adapters_->adapters()) {
     // In a guest nobody lists what runs.
@@ -239,13 +245,19 @@ Result<> Agent::open_service() {
   enrolment_.emplace(Enrolment::Parts{registry_, *profiles_, policies_, *records_, *enforcer_,
                                       *adapters_, journal_, locator_, sandboxes_,
                                       config_.hook_deadline * 8 / 10,
-                                      [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+                                      [this](std::uint32_t slot) { lifetimes_->check(slot); },
+                                      [this](const Entry& entry) {
+                                        if (guest_) {
+                                          guest_->runs(entry);
+                                        }
+                                      }});
   prepared_.emplace(
       Prepared::Parts{loop_, sandboxes_, registry_, policies_, *profiles_, *enforcer_});
   profiles_->when_full([this] { return prepared_->make_room(); });
   feed_.emplace(Feed::Parts{loop_, sandboxes_, *enrolment_, registry_, *enforcer_, journal_,
                             locator_, *guests_, *prepared_,
                             [this](std::uint32_t slot) { lifetimes_->check(slot); }});
+  feed_->adopted();
   service_.emplace(Service::Parts{*enrolment_, registry_, *profiles_, *rules_, *store_, *records_,
                                   *enforcer_, *adapters_, hub_, journal_, *guests_,
                                   [this] { reload("asked for"); }, [this] { return warnings(); },

@@ -6,6 +6,7 @@
 #include <asio/detached.hpp>
 #include <asio/post.hpp>
 #include <csignal>
+#include <utility>
 
 #include "agent/adapter_health.hpp"
 #include "agent/agent.hpp"
@@ -112,9 +113,8 @@ void Agent::on_kernel_event(const usher_kernel_event& record) {
     lifetimes_->cgroup_gone(record.cgroup);
   } else if (record.type == USHER_EVENT_ARMED) {
     if (auto* entry = registry_.by_slot(record.workload)) {
-      entry->started = true;
-      if (guest_) {
-        guest_->armed(*entry);
+      if (!std::exchange(entry->started, true) && guest_) {
+        guest_->runs(*entry);
       }
     }
   }
@@ -127,6 +127,9 @@ void Agent::on_signal() {
     }
     if (signal == SIGHUP) {
       manager_.reloading();
+      if (const auto changed = changed_since_start(config_); !changed.empty()) {
+        journal_.log().warning(changed);
+      }
       reload("SIGHUP");
       manager_.ready("reloaded");
       on_signal();
@@ -195,6 +198,12 @@ void Agent::report_suppressed() {
 
 std::vector<std::string> Agent::warnings() const {
   auto out = enforcer_->warnings();
+  if (const auto& lost = rules_->set_aside(); !lost.empty()) {
+    out.push_back(lost);
+  }
+  for (auto& warning : enrolment_->warnings()) {
+    out.push_back(std::move(warning));
+  }
   if (failed_open_ != 0) {
     out.push_back(
         fmt::format("{} containers started without this agent's verdict (failed open or "

@@ -18,6 +18,8 @@
 namespace usher::agent {
 
 struct Config {
+  std::filesystem::path file;  // that it was read from; empty: from none
+
   std::filesystem::path run_dir = "/run/usher";
   std::filesystem::path state_dir = "/var/lib/usher";
   std::filesystem::path hook_socket;   // not given: run_dir/hook.sock
@@ -80,6 +82,10 @@ adapter::HostOptions host_options(const Config& config);
 // What an adapter says against its settings, with its place as in ConfigResult::errors.
 std::string settings_error(const Config& config, const std::string& adapter,
                            const std::string& message);
+
+// The configuration is read at a start only. What a person who has edited the file since and
+// expects it to hold is to be told, in one line; empty: nothing.
+std::string changed_since_start(const Config& began);
 
 // "250ms", "2s", "1m".
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "agent/mount_namespaces.hpp"
 #include "agent/shown.hpp"
 #include "base/escape.hpp"
@@ -55,7 +57,11 @@ asio::awaitable<v1::HookResponse> Enrolment::hook(v1::HookRequest request) {
   } else if (stage == v1::HOOK_STAGE_POSTSTART || stage == v1::HOOK_STAGE_POSTSTOP) {
     if (auto* entry = p_.registry.by_container(state->id)) {
       if (stage == v1::HOOK_STAGE_POSTSTART) {
-        entry->started = true;
+        const bool is_new = !entry->started;
+        begun(*entry);
+        if (is_new && p_.started) {
+          p_.started(*entry);
+        }
       } else {
         p_.gone(entry->workload.slot);
       }
@@ -146,7 +152,7 @@ Result<Enrolment::Admitted> Enrolment::admit(identity::Identity who, const std::
     return fail_in("cannot tell where it runs", placement.error());
   }
   return take_in(std::move(who), runtime,
-                 {std::move(*placement), [&] { return p_.locator.merged(state); }});
+                 {std::move(*placement), [&] { return p_.locator.merged(state); }, true});
 }
 
 Result<Enrolment::Admitted> Enrolment::take_in(identity::Identity who, const std::string& runtime,
@@ -189,18 +195,35 @@ Result<Enrolment::Admitted> Enrolment::take_in(identity::Identity who, const std
   workload.identity = std::move(who);
   workload.placement = std::move(placement);
   workload.enrolled_at = p_.locator.now();
-  auto enrolled = enrol(std::move(workload), std::move(*profile));
+  auto enrolled = enrol(std::move(workload), std::move(*profile), found.awaited);
   return enrolled ? Result<Admitted>(Admitted::enrolled) : std::unexpected(enrolled.error());
 }
 
-Result<> Enrolment::enrol(identity::Workload workload, ProfileHandle profile) {
+std::vector<std::string> Enrolment::warnings() const {
+  if (record_problem_.empty()) {
+    return {};
+  }
+  return {"no container can be let start, since its record cannot be written: " + record_problem_ +
+          "; make room there, or mend it"};
+}
+
+void Enrolment::begun(Entry& entry) {
+  entry.started = true;
+  if (auto told = p_.enforcer.begun(entry.workload.slot); !told) {
+    p_.journal.log().warning(told.error().message);
+  }
+}
+
+Result<> Enrolment::enrol(identity::Workload workload, ProfileHandle profile, bool awaited) {
   const auto cgroup = workload.placement.cgroup_id;
   if (auto claimed = claim_mntns(workload.placement, p_.registry, p_.enforcer, p_.locator);
       !claimed) {
     return claimed;
   }
   // The record first: what is in the kernel must be attributable after a crash at any point.
-  if (auto written = p_.records.write(workload); !written) {
+  const auto written = p_.records.write(workload);
+  record_problem_ = written ? "" : written.error().message;
+  if (!written) {
     return fail_in("cannot write its record", written.error());
   }
   const auto undo = [&](std::string_view what, const Error& error) -> Result<> {
@@ -209,8 +232,8 @@ Result<> Enrolment::enrol(identity::Workload workload, ProfileHandle profile) {
     }
     return fail_in(what, error);
   };
-  const auto slot =
-      p_.enforcer.enrol(workload.placement, profile->index, kernel_flags(workload.identity));
+  const auto flags = kernel_flags(workload.identity) | (awaited ? USHER_WORKLOAD_AWAITED : 0);
+  const auto slot = p_.enforcer.enrol(workload.placement, profile->index, flags);
   if (!slot) {
     return undo("cannot enrol it in the kernel", slot.error());
   }

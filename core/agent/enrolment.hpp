@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "adapter/host.hpp"
 #include "agent/gate_times.hpp"
@@ -30,6 +31,7 @@ struct ReportedContainer {
   int pid = 0;
   std::string cgroup_path;
   bool running = false;  // its program has begun: it may have cgroups and processes of its own
+  bool awaited = false;  // with `running`: it may be about to begin as well
 };
 
 class Enrolment {
@@ -47,6 +49,8 @@ class Enrolment {
     std::chrono::milliseconds identify_deadline;
     // A slot's container is said or seen to be gone; what follows is not the hook's to wait for.
     std::function<void(std::uint32_t slot)> gone;
+    // A hook is the first to say that its program runs: where no kernel says so. May be empty.
+    std::function<void(const Entry&)> started = {};
   };
   explicit Enrolment(Parts parts) : p_(std::move(parts)) {}
 
@@ -69,6 +73,9 @@ class Enrolment {
   // are not tagged yet.
   Result<Admitted> admit(ReportedContainer container);
 
+  // Its program runs, by its runtime's word: it is no longer awaited.
+  void begun(Entry& entry);
+
   // Does any policy apply to it, by what is known of it and by its sandbox's record?
   Result<bool> selected(identity::Identity who, const std::string& runtime) const;
 
@@ -76,11 +83,14 @@ class Enrolment {
   void learn_from_records(const std::string& runtime);
 
   GateTimes::Summary times() const { return times_.summary(); }
+  // For status: why no container can be let start.
+  std::vector<std::string> warnings() const;
 
  private:
   struct Found {
     identity::Placement placement;
     std::function<Result<std::uint32_t>()> merged;  // USHER_MERGED_*; asked of new ones only
+    bool awaited = false;                           // its program has not begun
   };
   Result<Admitted> admit_reported(ReportedContainer container);
   Result<Admitted> admit_on_host(ReportedContainer container);
@@ -102,10 +112,11 @@ class Enrolment {
                    const Found* found);
   // Makes `known` the entry's identity, on disk as well, and applies what that changes.
   Result<> take_over(Entry& entry, identity::Identity known, std::string_view why);
-  Result<> enrol(identity::Workload workload, ProfileHandle profile);
+  Result<> enrol(identity::Workload workload, ProfileHandle profile, bool awaited);
 
   Parts p_;
   GateTimes times_;
+  std::string record_problem_;  // of the last record that was to be written; empty: it was
 };
 
 }  // namespace usher::agent

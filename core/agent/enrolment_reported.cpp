@@ -106,7 +106,7 @@ Result<Enrolment::Admitted> Enrolment::admit_on_host(ReportedContainer container
   }
   return take_in(std::move(who), told->runtime,
                  {std::move(*placement),
-                  [this, pid = container.pid] { return p_.locator.merged_on_host(pid); }});
+                  [this, pid = container.pid] { return p_.locator.merged_on_host(pid); }, false});
 }
 
 Result<Enrolment::Found> Enrolment::locate(const ReportedContainer& container) const {
@@ -125,7 +125,8 @@ Result<Enrolment::Found> Enrolment::locate(const ReportedContainer& container) c
   if (!placement) {
     return std::unexpected(placement.error());
   }
-  return Found{std::move(*placement), [this, pid] { return p_.locator.merged_of(pid); }};
+  return Found{std::move(*placement), [this, pid] { return p_.locator.merged_of(pid); },
+               !container.running || container.awaited};
 }
 
 Result<> Enrolment::confirm(Entry& entry, const identity::Identity& who, const std::string& runtime,

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <asio/post.hpp>
 #include <utility>
 
 #include "base/escape.hpp"
@@ -107,35 +106,11 @@ void Feed::container_running(AdapterEvent event) {
   if (*admitted == Enrolment::Admitted::confirmed) {
     return entry->started ? answer(event, {}) : tag_unless_seen(id, std::move(event.done));
   }
-  entry->started = true;
+  p_.enrolment.begun(*entry);
   if (!event.identity.host_root) {
     count_found_running(event);
   }
-  tag_soon(std::move(event.done));
-}
-
-// A container that was let start takes its identity by its first exec, of which the kernel tells in
-// a moment. A pass before it would take the runtime's process, which still sets up, for the
-// container's. One that was restored from a checkpoint never execs.
-void Feed::tag_unless_seen(const std::string& id, std::function<void(Result<>)> done) {
-  unseen_.emplace_back(id, std::move(done));
-  if (unseen_.size() != 1) {
-    return;  // those that come meanwhile wait less
-  }
-  seen_timer_.expires_after(kSeenWithin);
-  seen_timer_.async_wait([this](std::error_code stopped) {
-    if (stopped) {
-      return;
-    }
-    for (auto& [container, waiting] : std::exchange(unseen_, {})) {
-      auto* entry = p_.registry.by_container(container);
-      if (entry != nullptr && !std::exchange(entry->started, true)) {
-        tag_soon(std::move(waiting));
-      } else if (waiting) {
-        waiting({});
-      }
-    }
-  });
+  tag_soon(entry->workload.slot, std::move(event.done));
 }
 
 void Feed::count_found_running(const AdapterEvent& event) {
@@ -148,31 +123,6 @@ void Feed::count_found_running(const AdapterEvent& event) {
                   "no gate let it start: it began before the agent, or while the agent was away or "
                   "was not asked; it is enrolled now",
                   &event.identity);
-}
-
-// One pass over all tasks serves every container that was reported in a row.
-void Feed::tag_soon(std::function<void(Result<>)> done) {
-  untagged_.push_back(std::move(done));
-  if (std::exchange(tagging_, true)) {
-    return;
-  }
-  asio::post(p_.loop, [this] {
-    tagging_ = false;
-    const auto tagged = p_.enforcer.tag_running();
-    Result<> result;
-    if (tagged) {
-      p_.journal.log().info(fmt::format("tagged {} tasks of {} containers that ran already",
-                                        *tagged, untagged_.size()));
-    } else {
-      result = fail_in("cannot tag the tasks that run already", tagged.error());
-      p_.journal.log().error(result.error().message);
-    }
-    for (const auto& waiting : std::exchange(untagged_, {})) {
-      if (waiting) {
-        waiting(result);
-      }
-    }
-  });
 }
 
 void Feed::gone(const AdapterEvent& event) {

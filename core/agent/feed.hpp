@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -44,7 +45,8 @@ class Feed {
       : p_(std::move(parts)),
         sandbox_lines_(kSandboxLines, kWindow, p_.now),
         refusal_lines_(1, kWindow, p_.now),
-        seen_timer_(p_.loop) {}
+        seen_timer_(p_.loop),
+        adopted_timer_(p_.loop) {}
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
@@ -52,8 +54,14 @@ class Feed {
   // read back, a running container when its tasks are tagged.
   void take(adapter::AdapterEvent event);
 
-  // Other policies are in force: they may take in sandboxes that none did before.
+  // Other policies are in force: they may take in sandboxes that none did before. One a turn of the
+  // loop, so that gates are answered meanwhile.
   void policies_changed();
+
+  // After an adoption: what an earlier agent let start, and has not been seen to exec, waits still
+  // or began by no exec (a checkpoint was restored). Of which nothing is heard for so long is taken
+  // to run.
+  void adopted(std::chrono::milliseconds patience = std::chrono::seconds(10));
 
   // For status: running containers that are not enrolled, and why; those that no gate let start.
   std::vector<std::string> warnings() const;
@@ -96,6 +104,8 @@ class Feed {
   void sandbox_starting(adapter::AdapterEvent event);
   void sandbox_container(adapter::AdapterEvent event);
   void sandbox_gone(const adapter::AdapterEvent& event);
+  void look_again();
+  void look_again_at(const std::string& sandbox_id);
   void count_found_running(const adapter::AdapterEvent& event);
   void container_starting(adapter::AdapterEvent event);
   void container_running(adapter::AdapterEvent event);
@@ -105,7 +115,9 @@ class Feed {
   void begin_list(const adapter::AdapterEvent& event);
   void remember(const adapter::AdapterEvent& event, const Error& why);
   void tell_not_adopted(const adapter::AdapterEvent& event, const Error& why, std::uint64_t held);
-  void tag_soon(std::function<void(Result<>)> done);
+  using Untagged = std::vector<std::pair<std::uint32_t, std::function<void(Result<>)>>>;  // by slot
+  void tag_soon(std::uint32_t slot, std::function<void(Result<>)> done);
+  Result<std::uint32_t> tag(const Untagged& waiting);
   void tag_unless_seen(const std::string& id, std::function<void(Result<>)> done);
 
   Parts p_;
@@ -114,12 +126,14 @@ class Feed {
   std::map<std::string, Refused> refused_;  // by container id; bounded
   std::map<std::string, Waiting> waiting_;  // by sandbox id; bounded
   std::map<std::string, Place> pauses_;     // by sandbox id; bounded
+  std::optional<std::string> looked_at_;    // of pauses_, in order: the last; none: all have been
   std::uint64_t found_running_ = 0;
   std::vector<std::string> last_found_;  // their names, the last ones
-  std::vector<std::function<void(Result<>)>> untagged_;
+  Untagged untagged_;
   bool tagging_ = false;
   std::vector<std::pair<std::string, std::function<void(Result<>)>>> unseen_;  // by container id
   asio::steady_timer seen_timer_;
+  asio::steady_timer adopted_timer_;
   std::set<std::pair<std::string, std::string>> listing_;  // adapter, runtime: its list is coming
 };
 

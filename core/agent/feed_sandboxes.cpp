@@ -1,6 +1,7 @@
 // What the feed makes of pods' sandboxes: records for the join, and the containers that they are.
 #include <fmt/format.h>
 
+#include <asio/post.hpp>
 #include <utility>
 
 #include "agent/feed.hpp"
@@ -75,7 +76,8 @@ void Feed::sandbox_container(AdapterEvent event) {
                                             .runtime = event.runtime,
                                             .pid = event.pid,
                                             .cgroup_path = event.cgroup_path,
-                                            .running = true});
+                                            .running = true,
+                                            .awaited = event.kind == Kind::container_starting});
   if (!admitted) {
     return refuse(admitted.error());
   }
@@ -88,8 +90,8 @@ void Feed::sandbox_container(AdapterEvent event) {
     answer(event, {});
     return tag_unless_seen(id, {});
   }
-  entry->started = true;
-  tag_soon(std::move(event.done));
+  p_.enrolment.begun(*entry);
+  tag_soon(entry->workload.slot, std::move(event.done));
 }
 
 void Feed::sandbox_gone(const AdapterEvent& event) {
@@ -104,27 +106,50 @@ void Feed::sandbox_gone(const AdapterEvent& event) {
 }
 
 void Feed::policies_changed() {
-  for (auto& [id, place] : std::exchange(pauses_, {})) {
-    const auto* record = p_.sandboxes.find(place.runtime, id);
-    if (record == nullptr) {
-      continue;
-    }
-    auto who = *record;
-    who.container_id = id;
-    // Runtimes keep the record of a pod that has ended until it is removed. It is looked for only
-    // where a policy asks: there are a thousand pods.
-    const auto selected = p_.enrolment.selected(who, place.runtime);
-    if (selected && *selected && place.pid > 0 && is_gone(p_.locator.place_running(place.pid))) {
-      continue;
-    }
-    sandbox_container({.kind = Kind::container_running,
-                       .adapter = std::move(place.adapter),
-                       .runtime = std::move(place.runtime),
-                       .identity = std::move(who),
-                       .cgroup_path = std::move(place.cgroup_path),
-                       .pid = place.pid,
-                       .done = {}});
+  const bool looking = looked_at_.has_value();
+  looked_at_ = "";
+  if (!looking) {
+    asio::post(p_.loop, [this] { look_again(); });
   }
+}
+
+void Feed::look_again() {
+  const auto next = looked_at_ ? pauses_.upper_bound(*looked_at_) : pauses_.end();
+  if (next == pauses_.end()) {
+    looked_at_.reset();
+    return;
+  }
+  looked_at_ = next->first;
+  look_again_at(std::string(next->first));
+  asio::post(p_.loop, [this] { look_again(); });
+}
+
+void Feed::look_again_at(const std::string& sandbox_id) {
+  const auto* record = p_.sandboxes.find(pauses_.at(sandbox_id).runtime, sandbox_id);
+  if (record == nullptr) {
+    pauses_.erase(sandbox_id);
+    return;
+  }
+  auto who = *record;
+  who.container_id = sandbox_id;
+  // Runtimes keep the record of a pod that has ended until it is removed. It is looked for only
+  // where a policy asks: there are a thousand pods.
+  const auto& known = pauses_.at(sandbox_id);
+  const auto selected = p_.enrolment.selected(who, known.runtime);
+  if (selected && !*selected) {
+    return;
+  }
+  auto place = std::move(pauses_.extract(sandbox_id).mapped());
+  if (selected && place.pid > 0 && is_gone(p_.locator.place_running(place.pid))) {
+    return;
+  }
+  sandbox_container({.kind = Kind::container_running,
+                     .adapter = std::move(place.adapter),
+                     .runtime = std::move(place.runtime),
+                     .identity = std::move(who),
+                     .cgroup_path = std::move(place.cgroup_path),
+                     .pid = place.pid,
+                     .done = {}});
 }
 
 }  // namespace usher::agent

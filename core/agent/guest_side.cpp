@@ -125,7 +125,7 @@ guest::Applied GuestSide::apply(const guest::PolicySet& set) {
   return applied;
 }
 
-void GuestSide::armed(const Entry& entry) {
+void GuestSide::runs(const Entry& entry) {
   session_->report(entry.workload.identity.container_id, guest::v1::Report::STAGE_RUNNING);
 }
 

@@ -49,8 +49,9 @@ class GuestSide {
   void start(const PolicyStore& store);
   // Calls `ready` once: when the session is open, or `patience` has passed without one.
   void when_open(std::chrono::milliseconds patience, std::function<void(bool open)> ready);
-  // The kernel has seen its program begin.
-  void armed(const Entry& entry);
+  // Its program has begun, as the kernel has seen or, with a backend that sees nothing, a hook
+  // says.
+  void runs(const Entry& entry);
 
  private:
   guest::Applied apply(const guest::PolicySet& set);

@@ -17,9 +17,7 @@ using adapter::AdapterEvent;
 using Kind = AdapterEvent::Kind;
 using State = GuestContainer::State;
 
-constexpr std::chrono::seconds kWindow{60};
-constexpr std::uint32_t kLines = 60;
-constexpr std::uint32_t kEventsOfAll = 600;
+constexpr std::uint32_t kEventsOfOne = 120;  // a minute
 
 std::size_t bytes_of(const identity::Identity& who) {
   std::size_t bytes = 0;
@@ -43,10 +41,8 @@ const std::string& sandbox_of(const identity::Identity& who) {
 Guests::Guests(Parts parts)
     : p_(std::move(parts)),
       next_generation_(p_.first_generation),
-      refusals_(kLines, kWindow, p_.now),
-      warnings_(kLines, kWindow, p_.now),
-      events_(kEventsOfAll, kWindow, p_.now),
-      broken_events_(1, kWindow, p_.now) {}
+      lines_(p_.now, {}),
+      events_(p_.now, {.of_kind = kEventsOfOne}) {}
 
 Result<GuestSandbox*> Guests::sandbox(const std::string& id) {
   if (const auto found = sandboxes_.find(id); found != sandboxes_.end()) {
@@ -93,6 +89,8 @@ Result<> Guests::take(const AdapterEvent& event) {
     case Kind::sandbox_gone:
       if (sandboxes_.contains(sandbox_of(who)) || who.guest) {
         drop_sandbox(sandbox_of(who));
+        lines_.forget(sandbox_of(who));
+        events_.forget(sandbox_of(who));
         tell(Kind::sandbox_gone, who);
       }
       return {};
@@ -220,7 +218,6 @@ void Guests::drop(const std::string& sandbox_id, const std::string& container_id
 
 void Guests::drop_sandbox(const std::string& id) {
   const auto gone = sandboxes_.extract(id);
-  events_of_.erase(id);
   changed_.erase(id);
   if (gone.empty()) {
     return;

@@ -18,6 +18,7 @@
 
 #include "adapter/host.hpp"
 #include "agent/guest_capabilities.hpp"
+#include "agent/guest_voices.hpp"
 #include "agent/journal.hpp"
 #include "agent/resolution.hpp"
 #include "agent/sandboxes.hpp"
@@ -111,6 +112,9 @@ class Guests final : public adapter::GuestDesk {
     const GuestContainer* container;
   };
   Result<Place> find(std::string_view word) const;
+  // For who would release one of that name: what this node's kernel does not judge, it cannot let
+  // be. `unknown`: what is said where none is called that.
+  Error why_not_released(std::string_view word, Error unknown) const;
   // For status.
   std::vector<std::string> warnings() const;
 
@@ -149,11 +153,8 @@ class Guests final : public adapter::GuestDesk {
   std::uint64_t next_generation_;
   std::set<std::pair<std::string, std::string>> listing_;  // adapter, runtime: its list is coming
   std::set<std::string> changed_;  // sandboxes whose relays are to be told of their policies
-  Throttle refusals_;
-  Throttle warnings_;
-  Throttle events_;  // of all guests
-  Throttle broken_events_;
-  std::map<std::string, Throttle, std::less<>> events_of_;  // by sandbox
+  GuestVoices lines_;              // what their doings make the agent tell
+  GuestVoices events_;             // what they tell
 };
 
 }  // namespace usher::agent

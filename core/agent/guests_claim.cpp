@@ -40,7 +40,7 @@ Result<GuestGrant> Guests::claim(const std::string& adapter, const GuestClaim& c
   if (granted || granted.error().code == EAGAIN) {
     return granted;
   }
-  if (const auto held = refusals_.pass()) {
+  if (const auto held = lines_.pass(claim.sandbox_id, "refused")) {
     const auto* known = at(claim.sandbox_id, claim.container_id);
     const auto who = known != nullptr ? whole(*known) : whole(claim.sandbox_id);
     p_.journal.tell(LogLevel::error, "refused",
@@ -207,7 +207,12 @@ void Guests::refresh(const std::string& sandbox_id, GuestSandbox& sandbox) {
   const bool is_known = std::ranges::any_of(sandbox.containers, [](const auto& item) {
     return item.second.claimed || !item.second.adapter.empty();
   });
-  if (!is_known || is_being_listed(sandbox)) {
+  // The same where the policies of one are beyond what the guest is known to carry out by now, and
+  // what it runs under was an earlier agent's word.
+  const bool is_kept = std::ranges::any_of(sandbox.containers, [](const auto& item) {
+    return !item.second.problem.empty() && !item.second.claimed;
+  });
+  if (!is_known || is_kept || is_being_listed(sandbox)) {
     return;
   }
   auto policies = join_policies(sandbox);

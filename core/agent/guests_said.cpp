@@ -14,8 +14,6 @@ namespace {
 
 using State = GuestContainer::State;
 
-constexpr std::chrono::seconds kWindow{60};
-constexpr std::uint32_t kEventsOfOne = 120;
 constexpr std::size_t kWord = 256;
 constexpr std::size_t kSentence = 1024;
 
@@ -38,7 +36,7 @@ void Guests::session(const std::string& adapter, const std::string& sandbox_id,
                      adapter::GuestSession session) {
   auto place = sandbox(sandbox_id);
   if (!place) {
-    if (const auto held = warnings_.pass()) {
+    if (lines_.pass(sandbox_id, "unshown")) {
       p_.journal.log().error(fmt::format("the session of the guest of sandbox {} is not shown: {}",
                                          shown(sandbox_id), place.error().message),
                              {{"adapter", adapter}});
@@ -55,7 +53,8 @@ void Guests::session(const std::string& adapter, const std::string& sandbox_id,
   const bool other = guest.kernel != kernel;
   guest.kernel = kernel;
   const auto who = whole(sandbox_id);
-  if (is_new || !guest.session || guest.session->problem != session.problem) {
+  const bool is_news = is_new || !guest.session || guest.session->problem != session.problem;
+  if (const auto held = is_news ? lines_.pass(sandbox_id, "guest-session") : std::nullopt) {
     const bool well = session.trouble.empty() && session.problem.empty();
     p_.journal.tell(
         well ? LogLevel::info : LogLevel::warning, "guest-session",
@@ -95,7 +94,7 @@ void Guests::told(const std::string& sandbox_id, std::string_view event) {
                   ? read_guest_event(event)
                   : Result<v1::Event>(fail("no guest of that sandbox is known"));
   if (!read) {
-    if (const auto held = broken_events_.pass()) {
+    if (const auto held = lines_.pass(sandbox_id, "broken-event")) {
       p_.journal.log().warning(
           fmt::format("an event of the guest of sandbox {} cannot be shown: {} ({} more since the "
                       "last one that was told)",
@@ -103,10 +102,8 @@ void Guests::told(const std::string& sandbox_id, std::string_view event) {
     }
     return;
   }
-  auto& own = events_of_.try_emplace(sandbox_id, kEventsOfOne, kWindow, p_.now).first->second;
-  const auto held = own.pass();
-  const auto held_of_all = held ? events_.pass() : std::nullopt;
-  if (!held || !held_of_all) {
+  const auto held = events_.pass(sandbox_id, "");
+  if (!held) {
     return;
   }
   const auto* container = at(sandbox_id, read->container_id());
@@ -120,7 +117,7 @@ void Guests::told(const std::string& sandbox_id, std::string_view event) {
 void Guests::warn(const std::string& adapter, int level, const std::string& sandbox_id,
                   const std::string& container_id, const std::string& type,
                   const std::string& message) {
-  const auto held = warnings_.pass();
+  const auto held = lines_.pass(sandbox_id, type);
   if (!held) {
     return;
   }
@@ -131,7 +128,7 @@ void Guests::warn(const std::string& adapter, int level, const std::string& sand
     text += fmt::format(" (container {})", shown(container_id));
   }
   if (*held != 0) {
-    text += fmt::format(" ({} warnings of adapter {} were not told)", *held, adapter);
+    text += fmt::format(" (adapter {}: {} more of these were not told)", adapter, *held);
   }
   p_.journal.tell(static_cast<LogLevel>(std::clamp(level - 1, 0, 3)), type, text, &who);
 }

@@ -63,6 +63,18 @@ Result<Guests::Place> Guests::find(std::string_view word) const {
              : fail(fmt::format("\"{}\" fits more than one: {}", shown(word), names), EINVAL);
 }
 
+Error Guests::why_not_released(std::string_view word, Error unknown) const {
+  const auto place = find(word);
+  if (!place) {
+    return place.error().code == ENOENT ? std::move(unknown) : place.error();
+  }
+  return {
+      display_name(whole(*place->container)) +
+          " runs in a guest, whose kernel this node cannot have release it: say mode = "
+          "\"audit\" in its policies, or take it out of their selectors, which reaches it there",
+      EOPNOTSUPP};
+}
+
 std::vector<std::string> Guests::warnings() const {
   std::vector<std::string> out;
   std::size_t unclaimed = 0;

@@ -1,12 +1,14 @@
 #include "agent/locator.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <ctime>
 #include <memory>
@@ -66,6 +68,49 @@ std::string path_of_id(const std::filesystem::path& root, std::uint64_t id) {
   const auto& top = root.native();
   return path.starts_with(top + "/") && !path.ends_with(" (deleted)") ? path.substr(top.size())
                                                                       : "";
+}
+
+std::string own_program() {
+  std::error_code problem;
+  return std::filesystem::read_symlink("/proc/self/exe", problem).native();
+}
+
+// The kernel's numbers of the namespaces that it begins with: PROC_*_INIT_INO.
+constexpr std::uint64_t kFirstCgroups = 0xEFFFFFFB;
+constexpr std::uint64_t kFirstPids = 0xEFFFFFFC;
+constexpr std::uint64_t kFirstUsers = 0xEFFFFFFD;
+
+bool is_first(const std::string& name, std::uint64_t number) {
+  return id_of("/proc/self/ns/" + name) == number;
+}
+
+// What bpf/unenrolled.bpf.h asks of a task, asked of this one; and that nobody in its container
+// started it, who would be the first program of the next one.
+std::string problem_of_own_pod(const std::string& own_cgroup) {
+  if (!is_first("pid", kFirstPids)) {
+    return "its pod is not in the node's pid namespace (hostPID: true)";
+  }
+  if (!is_first("user", kFirstUsers)) {
+    return "its pod is in a user namespace of its own";
+  }
+  const auto status = read_file("/proc/self/status", 64U << 10).value_or("");
+  constexpr std::string_view kEffective = "\nCapEff:\t";
+  const auto at = status.find(kEffective);
+  std::uint64_t effective = 0;
+  if (at != status.npos) {
+    const auto* begin = status.data() + at + kEffective.size();
+    std::from_chars(begin, status.data() + status.size(), effective, 16);
+  }
+  constexpr std::uint64_t kNeeded = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_PTRACE;
+  if ((effective & kNeeded) != kNeeded) {
+    return "its container lacks CAP_SYS_ADMIN or CAP_SYS_PTRACE";
+  }
+  const auto parent = "/proc/" + std::to_string(::getppid()) + "/cgroup";
+  if (identity::unified_path(read_file(parent, 64U << 10).value_or("")).value_or("") ==
+      own_cgroup) {
+    return "another program of its container started it: make usherd the container's command";
+  }
+  return "";
 }
 
 }  // namespace
@@ -133,6 +178,10 @@ Locator machine_locator(const std::filesystem::path& cgroup_root) {
       .own_cgroup = own.empty() ? 0 : id_of(cgroup_root.string() + own),
       .own_container = identity::owner_of(own).container_id,
       .own_pod_cgroup = own_pod.empty() ? 0 : id_of(cgroup_root.string() + own_pod),
+      .own_program = own_pod.empty() ? "" : own_program(),
+      .own_pod_problem = is_first("cgroup", kFirstCgroups)
+                             ? (own_pod.empty() ? "" : problem_of_own_pod(own))
+                             : "its pod has a cgroup namespace of its own",
   };
 }
 

@@ -40,6 +40,10 @@ struct Locator {
   std::uint64_t own_cgroup = 0;       // the agent's; never enrolled
   std::string own_container;          // its id, where the agent runs in one
   std::uint64_t own_pod_cgroup = 0;   // its pod's, where it runs in one
+  std::string own_program;            // its path in its own root
+  // Why the kernel would not know a new pod of it for its own (USHER_UNENROLLED_DENY); empty: it
+  // would, or the agent runs in none.
+  std::string own_pod_problem;
 };
 
 // The real machine. `cgroup_root`: the cgroup2 mount.

@@ -224,6 +224,8 @@ Result<> PolicyStore::save() {
   if (text == saved_text_) {
     return {};
   }
+  std::error_code problem;  // somebody may have removed it; what cannot be made cannot be written
+  fs::create_directories(options_.saved.parent_path(), problem);
   if (auto written = write_file(options_.saved, text); !written) {
     return fail_in("the last good policies cannot be kept", written.error());
   }

@@ -48,13 +48,24 @@ Result<RuleTable> RuleTable::open(std::filesystem::path file) {
     return table;
   }
   const auto text = read_file(table.file_, kFileLimit);
-  if (!text) {
-    return std::unexpected(text.error());
+  const auto parsed = text ? table.parse(*text) : std::unexpected(text.error());
+  if (parsed) {
+    return table;
   }
-  if (auto parsed = table.parse(*text); !parsed) {
-    return std::unexpected(parsed.error());
+  auto kept = table.file_;
+  kept += ".set-aside";
+  std::error_code problem;
+  std::filesystem::rename(table.file_, kept, problem);
+  if (problem) {
+    return fail(fmt::format("{}; and it cannot be set aside as {} ({}): move it away",
+                            parsed.error().message, kept.string(), problem.message()));
   }
-  return table;
+  RuleTable empty(std::move(table.file_));
+  empty.set_aside_ = fmt::format(
+      "{}; it is kept as {}, and rules are numbered anew: events of profiles that are "
+      "not loaded anew do not name their rules",
+      parsed.error().message, kept.string());
+  return empty;
 }
 
 Result<> RuleTable::parse(const std::string& text) {
@@ -70,10 +81,7 @@ Result<> RuleTable::parse(const std::string& text) {
     }
     auto parsed = parse_line(std::string_view(text).substr(begin, end - begin));
     if (!parsed) {
-      return fail(
-          fmt::format("{}:{}: {}; the file is written by usherd alone: if nothing is "
-                      "pinned (usherd --teardown) it can be removed",
-                      file_.string(), number, parsed.error().message));
+      return fail(fmt::format("{}:{}: {}", file_.string(), number, parsed.error().message));
     }
     numbers_[{parsed->name.policy, parsed->name.rule}] = parsed->number;
     next_ = std::max(next_, parsed->number + 1);
@@ -122,6 +130,25 @@ Result<> RuleTable::save() {
 
 policy::RuleIds RuleTable::ids() {
   return [this](const policy::RuleName& name) { return id(name); };
+}
+
+std::uint32_t highest_rule(const enforce::Enforcer& enforcer) {
+  constexpr std::uint32_t kInCell = 16;
+  const auto arena = enforcer.arena();
+  std::uint32_t highest = 0;
+  for (std::uint32_t index = 1; index < USHER_MAX_PROFILES; ++index) {
+    for (const auto& kind : enforcer.profile(index).kind) {
+      for (std::uint32_t bit = 0; bit < kind.rules; ++bit) {
+        const auto cell = kind.rule_ids + bit / kInCell;
+        highest = std::max(highest, cell < arena.size() ? arena[cell].rule_id[bit % kInCell] : 0);
+      }
+      const auto groups = std::min<std::size_t>(kind.groups + kind.would_groups, USHER_MAX_GROUPS);
+      for (std::size_t group = 0; group < groups; ++group) {
+        highest = std::max(highest, kind.group[group].rule);
+      }
+    }
+  }
+  return highest;
 }
 
 }  // namespace usher::agent

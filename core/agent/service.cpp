@@ -170,7 +170,9 @@ Result<v1::SetModeResponse> Service::set_mode(const std::string& mode) {
 Result<v1::ReleaseResponse> Service::release(const std::string& workload) {
   const auto slot = p_.registry.find(workload);
   if (!slot) {
-    return std::unexpected(slot.error());
+    return std::unexpected(slot.error().code == ENOENT
+                               ? p_.guests.why_not_released(workload, slot.error())
+                               : slot.error());
   }
   if (auto released = p_.enforcer.release(*slot); !released) {
     return std::unexpected(released.error());

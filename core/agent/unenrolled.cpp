@@ -31,24 +31,26 @@ std::shared_ptr<const policy::Policy> pause_policy(bool enforced,
   return policy;
 }
 
-// Kubelets put it at the top, or below a cgroup or two of their own.
-bool is_there(const std::filesystem::path& root, const std::vector<std::string>& names) {
-  constexpr int kDepth = 3;
+// Kubelets put it at the top, or below a cgroup or two of their own. Cgroups come and go meanwhile.
+bool is_there(const std::filesystem::path& at, const std::vector<std::string>& names,
+              int depth = 3) {
+  std::vector<std::filesystem::path> below;
   std::error_code problem;
-  for (std::filesystem::recursive_directory_iterator at(root, problem), end; at != end && !problem;
-       at.increment(problem)) {
+  std::filesystem::directory_iterator entry(at, problem);
+  for (const std::filesystem::directory_iterator end; !problem && entry != end;
+       entry.increment(problem)) {
     std::error_code gone;
-    if (!at->is_directory(gone)) {
+    if (!entry->is_directory(gone)) {
       continue;
     }
-    if (std::ranges::find(names, at->path().filename().native()) != names.end()) {
+    if (std::ranges::find(names, entry->path().filename().native()) != names.end()) {
       return true;
     }
-    if (at.depth() >= kDepth) {
-      at.disable_recursion_pending();
-    }
+    below.push_back(entry->path());
   }
-  return false;
+  return depth > 0 && std::ranges::any_of(below, [&](const std::filesystem::path& cgroup) {
+           return is_there(cgroup, names, depth - 1);
+         });
 }
 
 }  // namespace
@@ -73,6 +75,13 @@ UnenrolledPods::UnenrolledPods(asio::io_context& loop, enforce::Enforcer& enforc
 
 Result<> UnenrolledPods::start(ProfileCache& profiles, const std::vector<std::string>& adapters,
                                std::chrono::milliseconds patience) {
+  if (wanted_.answer == USHER_UNENROLLED_DENY && !wanted_.next_pod_problem.empty()) {
+    return fail(fmt::format(
+        "the agent runs in a pod, and with unenrolled = \"deny\" a new pod of it (an upgrade, an "
+        "eviction) would not start, and nothing else after it: {}; mend that, or set \"audit\" "
+        "under [enforcement], or run usherd as the node's service",
+        wanted_.next_pod_problem));
+  }
   const auto before = enforcer_.unenrolled();
   if (wanted_.answer != USHER_UNENROLLED_ALLOW) {
     auto held = profiles.acquire(
@@ -133,7 +142,8 @@ Result<> UnenrolledPods::put(std::uint32_t answer) {
                                    .profile = held_ ? held_->index : 0,
                                    .programs = wanted_.pause_programs,
                                    .pod_cgroups = wanted_.pod_cgroups,
-                                   .agent_cgroup = wanted_.agent_cgroup});
+                                   .agent_cgroup = wanted_.agent_cgroup,
+                                   .agent_program = wanted_.agent_program});
 }
 
 std::vector<std::string> UnenrolledPods::warnings() const {
@@ -146,12 +156,6 @@ std::vector<std::string> UnenrolledPods::warnings() const {
                               unenrolled_word(wanted_.answer),
                               awaited_.empty() ? "; see the log" : ": waiting for what runs from ",
                               fmt::join(awaited_, ", ")));
-  }
-  if (wanted_.answer == USHER_UNENROLLED_DENY && wanted_.agent_cgroup != 0) {
-    out.emplace_back(
-        "the agent runs in a pod, and with unenrolled = \"deny\" a new pod of it (an upgrade, an "
-        "eviction) does not start, and nothing else after it: set \"audit\" before an upgrade, or "
-        "run usherd as the node's service");
   }
   if (!is_there(enforcer_.cgroup_root(), wanted_.pod_cgroups)) {
     out.push_back(

@@ -29,12 +29,16 @@ class UnenrolledPods {
     std::uint32_t answer = USHER_UNENROLLED_ALLOW;
     std::vector<std::string> pause_programs;
     std::vector<std::string> pod_cgroups;
-    std::uint64_t agent_cgroup = 0;
+    std::uint64_t agent_cgroup = 0;  // of its own pod; 0: it is in none
+    std::string agent_program;
+    std::string next_pod_problem;  // Locator::own_pod_problem
   };
   UnenrolledPods(asio::io_context& loop, enforce::Enforcer& enforcer, Journal& journal,
                  Wanted wanted);
 
-  // The rules and an answer that is no stricter than the one that was there. `adapters`: whose
+  // An error where deny would keep the agent's own next pod, and then every other, from starting;
+  // what is in force stays so. Else the rules and an answer that is no stricter than the one that
+  // was there. `adapters`: whose
   // lists are waited for, at most for `patience`.
   Result<> start(ProfileCache& profiles, const std::vector<std::string>& adapters,
                  std::chrono::milliseconds patience = std::chrono::seconds(10));

@@ -26,6 +26,7 @@ struct Options {
   std::string runtime;
   std::string fail;
   std::string mode;
+  bool no_start = false;
   std::vector<std::string> handlers;
   std::int64_t hook_timeout = 0;
   std::vector<std::string> exempt_namespaces;
@@ -46,6 +47,9 @@ struct Options {
     set("runtime", runtime);
     set("fail", fail);
     set("mode", mode);
+    if (no_start) {
+      out["try_start"] = false;
+    }
     if (hook_timeout != 0) {
       out["timeout"] = hook_timeout;
     }
@@ -86,6 +90,8 @@ void add_options(CLI::App& sub, Options& options) {
       ->check(CLI::IsMember({"closed", "open"}));
   sub.add_option("--mode", options.mode, "containerd: where a start is gated")
       ->check(CLI::IsMember({"closed", "nri", "inject"}));
+  sub.add_flag("--no-start", options.no_start,
+               "containerd: leave out the trial start on the edited configuration");
   sub.add_option("--handler", options.handlers,
                  "containerd: a runtime of its configuration that gets the hook, repeatable; "
                  "without it all but Kata's");

@@ -99,6 +99,10 @@ Result<> set_unenrolled_rules(usher_unenrolled& rules, const usher_key& key,
                  i < wanted.pod_cgroups.size() ? policy::hash_name(key, wanted.pod_cgroups[i]) : 0);
   }
   store<__u64>(rules.agent_cgroup, wanted.agent_cgroup);
+  store<__u64>(rules.agent_program,
+               wanted.agent_program.empty()
+                   ? 0
+                   : policy::fold_path(key, usher_program_root(&key), wanted.agent_program));
   store<__u32>(rules.workload, workload);
   return {};
 }

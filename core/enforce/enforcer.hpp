@@ -59,6 +59,9 @@ struct Unenrolled {
   std::vector<std::string> programs;     // exempt: absolute paths in the container's root
   std::vector<std::string> pod_cgroups;  // names of the cgroups that pods lie below
   std::uint64_t agent_cgroup = 0;        // the agent's own pod, which is left alone; 0: none
+  // The agent's path in its container's root: the first program of a new pod of its own, left alone
+  // where it was given the node's pid namespace and capabilities over it. Empty: it is in no pod.
+  std::string agent_program;
 };
 
 class Enforcer {
@@ -99,6 +102,8 @@ class Enforcer {
                                       std::uint32_t flags) = 0;
   virtual Result<> switch_to(std::uint32_t slot, std::uint32_t profile) = 0;  // one atomic store
   virtual std::uint32_t incarnation(std::uint32_t slot) const = 0;
+  // It was enrolled with USHER_WORKLOAD_AWAITED and runs: passes tag its tasks from now on.
+  virtual Result<> begun(std::uint32_t slot) = 0;
   virtual Result<> release(std::uint32_t slot) = 0;  // nothing is judged any more
   // The cgroup is gone: new tasks cannot be armed by it. The slot stays, and so does the mount
   // namespace's entry: tasks that moved out of the cgroup may live in it. Idempotent.
@@ -111,6 +116,9 @@ class Enforcer {
 
   // Tags tasks that ran before they were enrolled, until a pass finds nothing new; the count.
   virtual Result<std::uint32_t> tag_running() = 0;
+  // The same for the tasks in that cgroup and below it: its processes are looked at and no others,
+  // where they are few.
+  virtual Result<std::uint32_t> tag_running_in(const identity::Placement& placement) = 0;
   // Who carries which workload: every thread, sorted. Two passes joined.
   virtual Result<std::vector<Handle>> holders() = 0;
   // Which workload the process behind a pidfd carries; 0 = none. One system call.

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <utility>
 
+#include "enforce/cgroup_processes.hpp"
+
 namespace usher::enforce {
 
 KernelEnforcer::KernelEnforcer(KernelParts parts)
@@ -75,13 +77,16 @@ std::uint32_t KernelEnforcer::incarnation(std::uint32_t slot) const {
   return workloads_.incarnation(slot);
 }
 
-Result<std::uint32_t> KernelEnforcer::tag_running() {
-  // Tasks that fork while a pass runs may be behind it; their children are tagged by the fork once
-  // they are. A pass that finds nothing new ends it.
+namespace {
+
+// Tasks that fork while a pass runs may be behind it; their children are tagged by the fork once
+// they are. A pass that finds nothing new ends it.
+template <class Pass>
+Result<std::uint32_t> until_nothing_new(Pass pass) {
   constexpr int kPasses = 64;
   std::uint32_t total = 0;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    auto tagged = parts_.iterators.tag_running();
+  for (int passes = 0; passes < kPasses; ++passes) {
+    auto tagged = pass();
     if (!tagged) {
       return tagged;
     }
@@ -95,6 +100,34 @@ Result<std::uint32_t> KernelEnforcer::tag_running() {
                   "containers without identity ({} were tagged): try again when the node "
                   "starts fewer processes",
                   kPasses, total));
+}
+
+}  // namespace
+
+Result<std::uint32_t> KernelEnforcer::tag_running() {
+  return until_nothing_new([this] { return parts_.iterators.tag_running(); });
+}
+
+Result<std::uint32_t> KernelEnforcer::tag_running_in(const identity::Placement& placement) {
+  constexpr std::size_t kFew = 32;
+  if (placement.cgroup_path.empty()) {
+    return tag_running();
+  }
+  return until_nothing_new([&]() -> Result<std::uint32_t> {
+    const auto pids = processes_below(parts_.cgroup_root.native() + placement.cgroup_path, kFew);
+    if (!pids) {
+      return parts_.iterators.tag_running();
+    }
+    std::uint32_t total = 0;
+    for (const int pid : *pids) {
+      const auto tagged = parts_.iterators.tag_process(pid);
+      if (!tagged) {
+        return tagged;
+      }
+      total += *tagged;
+    }
+    return total;
+  });
 }
 
 Result<std::vector<Handle>> KernelEnforcer::holders() {

@@ -69,6 +69,7 @@ class KernelEnforcer final : public Enforcer {
                               std::uint32_t flags) override;
   Result<> switch_to(std::uint32_t slot, std::uint32_t profile) override;
   std::uint32_t incarnation(std::uint32_t slot) const override;
+  Result<> begun(std::uint32_t slot) override { return workloads_.begun(slot); }
   Result<> release(std::uint32_t slot) override { return workloads_.release(slot); }
   Result<> end(std::uint32_t slot) override { return workloads_.end(slot); }
   Result<> leave_mntns(std::uint32_t slot) override { return workloads_.leave_mntns(slot); }
@@ -76,6 +77,7 @@ class KernelEnforcer final : public Enforcer {
   std::vector<EnrolledSlot> enrolled() const override { return workloads_.enrolled(); }
 
   Result<std::uint32_t> tag_running() override;
+  Result<std::uint32_t> tag_running_in(const identity::Placement& placement) override;
   Result<std::vector<Handle>> holders() override;
   Result<std::uint32_t> workload_of(int pidfd) const override;
 

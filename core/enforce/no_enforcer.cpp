@@ -62,6 +62,7 @@ class NoEnforcer final : public Enforcer {
     const auto found = slots_.find(slot);
     return found == slots_.end() ? 0 : found->second.incarnation;
   }
+  Result<> begun(std::uint32_t slot) override { return set(slot, 0, USHER_WORKLOAD_AWAITED); }
   Result<> release(std::uint32_t slot) override { return set(slot, USHER_WORKLOAD_RELEASED, 0); }
   Result<> end(std::uint32_t slot) override { return set(slot, 0, USHER_WORKLOAD_LIVE); }
   Result<> leave_mntns(std::uint32_t slot) override { return known(slot); }
@@ -72,6 +73,9 @@ class NoEnforcer final : public Enforcer {
   std::vector<EnrolledSlot> enrolled() const override { return {}; }
 
   Result<std::uint32_t> tag_running() override { return 0; }
+  Result<std::uint32_t> tag_running_in(const identity::Placement& /*placement*/) override {
+    return 0;
+  }
   Result<std::vector<Handle>> holders() override { return std::vector<Handle>(); }
   Result<std::uint32_t> workload_of(int /*pidfd*/) const override { return 0; }
 

@@ -2,12 +2,12 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "base/fd.hpp"
 #include "base/file.hpp"
 
 namespace usher::enforce {
@@ -39,13 +39,18 @@ Result<TaskIterators> TaskIterators::open(const Object& object) {
     }
     *link = std::move(*attached);
   }
+  const auto* tag = bpf_object__find_program_by_name(object.get(), "tag_tasks");
+  iterators.tag_program_ = Fd(::fcntl(bpf_program__fd(tag), F_DUPFD_CLOEXEC, 0));
+  if (!iterators.tag_program_) {
+    return fail_system("cannot keep the task iterator tag_tasks");
+  }
   return iterators;
 }
 
 template <class Record>
-Result<std::vector<Record>> TaskIterators::read(const Link& link, const char* what) {
+Result<std::vector<Record>> TaskIterators::read(int link, const char* what) {
   constexpr std::size_t kLimit = std::size_t{64} << 20;  // 8 bytes for each of 8 million threads
-  const Fd pass(bpf_iter_create(bpf_link__fd(link.get())));
+  const Fd pass(bpf_iter_create(link));
   if (!pass) {
     return fail_system(fmt::format("cannot start a pass over all tasks ({})", what));
   }
@@ -65,7 +70,7 @@ Result<std::vector<Record>> TaskIterators::read(const Link& link, const char* wh
 }
 
 Result<std::vector<std::uint64_t>> TaskIterators::host_roots() const {
-  auto found = read<usher_root_of>(read_roots_, "read_roots");
+  auto found = read<usher_root_of>(bpf_link__fd(read_roots_.get()), "read_roots");
   if (!found) {
     return std::unexpected(std::move(found.error()));
   }
@@ -79,7 +84,25 @@ Result<std::vector<std::uint64_t>> TaskIterators::host_roots() const {
 }
 
 Result<std::uint32_t> TaskIterators::tag_running() const {
-  auto tagged = read<usher_holder>(tag_tasks_, "tag_tasks");
+  auto tagged = read<usher_holder>(bpf_link__fd(tag_tasks_.get()), "tag_tasks");
+  if (!tagged) {
+    return std::unexpected(std::move(tagged.error()));
+  }
+  return static_cast<std::uint32_t>(tagged->size());
+}
+
+Result<std::uint32_t> TaskIterators::tag_process(int pid) const {
+  bpf_iter_link_info whom{};
+  whom.task.pid = static_cast<std::uint32_t>(pid);
+  bpf_link_create_opts options{};
+  options.sz = sizeof options;
+  options.iter_info = &whom;
+  options.iter_info_len = sizeof whom;
+  const Fd link(bpf_link_create(tag_program_.get(), 0, BPF_TRACE_ITER, &options));
+  if (!link) {
+    return fail_system(fmt::format("cannot look at the tasks of process {}", pid));
+  }
+  auto tagged = read<usher_holder>(link.get(), "tag_tasks");
   if (!tagged) {
     return std::unexpected(std::move(tagged.error()));
   }
@@ -87,7 +110,7 @@ Result<std::uint32_t> TaskIterators::tag_running() const {
 }
 
 Result<std::vector<Handle>> TaskIterators::holders() const {
-  auto found = read<usher_holder>(list_holders_, "list_holders");
+  auto found = read<usher_holder>(bpf_link__fd(list_holders_.get()), "list_holders");
   if (!found) {
     return std::unexpected(std::move(found.error()));
   }

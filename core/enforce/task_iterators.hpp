@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "enforce/enforcer.hpp"
 #include "enforce/object.hpp"
 
@@ -24,6 +25,8 @@ class TaskIterators {
   Result<std::vector<std::uint64_t>> host_roots() const;
   // One pass; how many tasks were tagged that had no identity.
   Result<std::uint32_t> tag_running() const;
+  // The same for one process (its pid as the agent sees it): its threads alone are looked at.
+  Result<std::uint32_t> tag_process(int pid) const;
   // One pass; every thread that carries a workload.
   Result<std::vector<Handle>> holders() const;
 
@@ -36,11 +39,12 @@ class TaskIterators {
   TaskIterators() = default;
   static Result<Link> attach(const Object& object, const char* program);
   template <class Record>
-  static Result<std::vector<Record>> read(const Link& link, const char* what);
+  static Result<std::vector<Record>> read(int link, const char* what);
 
   Link tag_tasks_;
   Link list_holders_;
   Link read_roots_;
+  Fd tag_program_;
 };
 
 }  // namespace usher::enforce

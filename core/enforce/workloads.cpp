@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <optional>
 
 namespace usher::enforce {
 
@@ -15,32 +14,17 @@ std::atomic_ref<std::uint32_t> shared(std::uint32_t& field) {
   return std::atomic_ref<std::uint32_t>(field);
 }
 
-template <class Key>
-std::optional<std::uint32_t> look_up(int fd, Key key) {
-  std::uint32_t slot = 0;
-  if (bpf_map_lookup_elem(fd, &key, &slot) != 0) {
-    return std::nullopt;
-  }
-  return slot;
-}
-
 bool is_built_in(const usher_workload& value) {
   return (value.flags & USHER_WORKLOAD_BUILT_IN) != 0;
-}
-
-// Deletes an entry if it leads to `slot`; the kernel may have done so before us.
-template <class Key>
-Result<> remove_entry(int fd, Key key, std::uint32_t slot, const char* what) {
-  if (look_up(fd, key) == slot && bpf_map_delete_elem(fd, &key) != 0 && errno != ENOENT) {
-    return fail_system(fmt::format("cannot remove the {} {} of workload {}", what, key, slot));
-  }
-  return {};
 }
 
 }  // namespace
 
 Workloads::Workloads(const WorkloadMemory& memory, Profiles& profiles)
-    : memory_(memory), profiles_(profiles), mounts_taken_(USHER_MAX_MOUNTS) {
+    : memory_(memory),
+      entries_(memory.cgroups_fd, memory.mntns_fd),
+      profiles_(profiles),
+      mounts_taken_(USHER_MAX_MOUNTS) {
   for (const EnrolledSlot& slot : enrolled()) {
     mounts_taken_[slot.value.mounts % USHER_MAX_MOUNTS] = true;
   }
@@ -66,11 +50,11 @@ Result<> Workloads::require_live(std::uint32_t slot) const {
 }
 
 bool Workloads::ended(std::uint32_t slot) const {
-  return look_up<std::uint64_t>(memory_.cgroups_fd, memory_.slots[slot].cgroup) != slot;
+  return entries_.of_cgroup(memory_.slots[slot].cgroup) != slot;
 }
 
 Result<> Workloads::require_free(const identity::Placement& placement) const {
-  if (const auto owner = look_up<std::uint64_t>(memory_.cgroups_fd, placement.cgroup_id)) {
+  if (const auto owner = entries_.of_cgroup(placement.cgroup_id)) {
     return fail(fmt::format("the cgroup {} (id {}) is enrolled already, as workload {}",
                             placement.cgroup_path, placement.cgroup_id, *owner),
                 EEXIST);
@@ -79,7 +63,7 @@ Result<> Workloads::require_free(const identity::Placement& placement) const {
     return {};
   }
   // The number of a mount namespace that is gone can be given to a new one.
-  const auto owner = look_up<std::uint32_t>(memory_.mntns_fd, placement.mntns);
+  const auto owner = entries_.of_mntns(placement.mntns);
   if (owner && live(*owner) && !ended(*owner)) {
     return fail(fmt::format("the mount namespace {} of the cgroup {} is enrolled already, as "
                             "workload {}: containers that share one are not supported",
@@ -131,7 +115,7 @@ Result<std::uint32_t> Workloads::enrol(const identity::Placement& placement, std
   written.flags = 0;
   memory_.slots[*slot] = written;
   shared(memory_.slots[*slot].flags).store(value.flags, std::memory_order_release);
-  auto done = write_entries(*slot, placement);
+  auto done = entries_.write(*slot, placement);
   if (done) {
     done = read_back(*slot, value);
   }
@@ -142,17 +126,6 @@ Result<std::uint32_t> Workloads::enrol(const identity::Placement& placement, std
   }
   profiles_.refer(profile);
   return slot;
-}
-
-Result<> Workloads::write_entries(std::uint32_t slot, const identity::Placement& placement) {
-  if (placement.mntns != 0 &&
-      bpf_map_update_elem(memory_.mntns_fd, &placement.mntns, &slot, BPF_ANY) != 0) {
-    return fail_system(fmt::format("cannot enter the mount namespace {}", placement.mntns));
-  }
-  if (bpf_map_update_elem(memory_.cgroups_fd, &placement.cgroup_id, &slot, BPF_NOEXIST) != 0) {
-    return fail_system(fmt::format("cannot enter the cgroup id {}", placement.cgroup_id));
-  }
-  return {};
 }
 
 // A cleared place for the mounts that the workload will begin with; 0: all are taken.
@@ -176,11 +149,11 @@ Result<> Workloads::read_back(std::uint32_t slot, const usher_workload& expected
     return fail_system(fmt::format("cannot read workload {} back", slot));
   }
   const bool same =
-      seen.profile == expected.profile && seen.flags == expected.flags &&
+      seen.profile == expected.profile &&
+      (seen.flags | USHER_WORKLOAD_AWAITED) == (expected.flags | USHER_WORKLOAD_AWAITED) &&
       seen.cgroup == expected.cgroup && seen.mntns == expected.mntns &&
-      seen.incarnation == expected.incarnation &&
-      look_up<std::uint64_t>(memory_.cgroups_fd, expected.cgroup) == slot &&
-      (expected.mntns == 0 || look_up<std::uint32_t>(memory_.mntns_fd, expected.mntns) == slot);
+      seen.incarnation == expected.incarnation && entries_.of_cgroup(expected.cgroup) == slot &&
+      (expected.mntns == 0 || entries_.of_mntns(expected.mntns) == slot);
   if (!same) {
     return fail(
         fmt::format("workload {} reads back other than it was written: is another agent "
@@ -233,6 +206,14 @@ std::uint32_t Workloads::incarnation(std::uint32_t slot) const {
   return slot < memory_.slots.size() ? memory_.slots[slot].incarnation : 0;
 }
 
+Result<> Workloads::begun(std::uint32_t slot) {
+  if (auto ok = require_live(slot); !ok) {
+    return ok;
+  }
+  shared(memory_.slots[slot].flags).fetch_and(~USHER_WORKLOAD_AWAITED, std::memory_order_acq_rel);
+  return {};
+}
+
 Result<> Workloads::release(std::uint32_t slot) {
   if (auto ok = require_live(slot); !ok) {
     return ok;
@@ -245,16 +226,14 @@ Result<> Workloads::end(std::uint32_t slot) {
   if (auto ok = require_live(slot); !ok) {
     return ok;
   }
-  return remove_entry<std::uint64_t>(memory_.cgroups_fd, memory_.slots[slot].cgroup, slot,
-                                     "cgroup");
+  return entries_.remove_cgroup(memory_.slots[slot].cgroup, slot);
 }
 
 Result<> Workloads::leave_mntns(std::uint32_t slot) {
   if (auto ok = require_live(slot); !ok) {
     return ok;
   }
-  return remove_entry<std::uint32_t>(memory_.mntns_fd, memory_.slots[slot].mntns, slot,
-                                     "mount namespace");
+  return entries_.remove_mntns(memory_.slots[slot].mntns, slot);
 }
 
 Result<> Workloads::forget(std::uint32_t slot) {
@@ -273,8 +252,8 @@ Result<> Workloads::forget(std::uint32_t slot) {
 // The incarnation stays: it tells the next use of the slot from this one.
 void Workloads::clear(std::uint32_t slot) {
   usher_workload& value = memory_.slots[slot];
-  (void)remove_entry<std::uint64_t>(memory_.cgroups_fd, value.cgroup, slot, "cgroup");
-  (void)remove_entry<std::uint32_t>(memory_.mntns_fd, value.mntns, slot, "mount namespace");
+  (void)entries_.remove_cgroup(value.cgroup, slot);
+  (void)entries_.remove_mntns(value.mntns, slot);
   if (value.mounts != 0) {
     mounts_taken_[value.mounts % USHER_MAX_MOUNTS] = false;
     value.mounts = 0;

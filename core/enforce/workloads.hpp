@@ -1,4 +1,4 @@
-// The kernel's table of workloads and the two tables that lead to it.
+// The kernel's table of workloads: its slots, and what enters and leaves them.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include "enforce/enforcer.hpp"
 #include "enforce/mapped_array.hpp"
 #include "enforce/profiles.hpp"
+#include "enforce/workload_entries.hpp"
 #include "identity/identity.hpp"
 #include "usher_bpf.h"
 
@@ -31,6 +32,7 @@ class Workloads {
                               std::uint32_t flags);
   Result<> switch_to(std::uint32_t slot, std::uint32_t profile);
   std::uint32_t incarnation(std::uint32_t slot) const;
+  Result<> begun(std::uint32_t slot);
   Result<> release(std::uint32_t slot);
   Result<> end(std::uint32_t slot);
   Result<> leave_mntns(std::uint32_t slot);
@@ -50,13 +52,13 @@ class Workloads {
   Result<> require_live(std::uint32_t slot) const;
   Result<> require_free(const identity::Placement& placement) const;
   Result<std::uint32_t> take_slot();
-  Result<> write_entries(std::uint32_t slot, const identity::Placement& placement);
   Result<> read_back(std::uint32_t slot, const usher_workload& expected) const;
   Result<std::uint32_t> take_mounts();
   bool ended(std::uint32_t slot) const;
   void clear(std::uint32_t slot);
 
   WorkloadMemory memory_;
+  WorkloadEntries entries_;
   Profiles& profiles_;
   std::vector<bool> mounts_taken_;  // by index into mounts
   std::uint32_t built_in_ = 0;

@@ -55,7 +55,11 @@ Result<Granted> granted(const v1::Verdict& verdict, std::uint64_t applied,
                 EPROTO);
   }
   if (!problem.empty()) {
-    return fail("the host's policies are not all in force in this guest: " + problem, EPERM);
+    return fail("the host's policies are not all in force in this guest: " + problem +
+                    "; until they are, no container of this pod starts, since it cannot be told "
+                    "which ones they are for: mend the policy on the host, or give the guest's "
+                    "image the host's usherd",
+                EPERM);
   }
   return Granted{identity_of(verdict.identity()), verdict.identity().runtime()};
 }

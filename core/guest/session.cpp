@@ -155,8 +155,12 @@ asio::awaitable<Error> Session::serve(Stream& stream) {
       co_return next.error();
     }
     if (next->has_verdict()) {
-      if (auto answered = claims_.answer(next->verdict(), generation_, missing_); !answered) {
+      const auto& verdict = next->verdict();
+      if (auto answered = claims_.answer(verdict, generation_, missing_); !answered) {
         p_.log(false, answered.error().message);
+        if (verdict.word() == v1::Verdict::WORD_GO) {  // its hook has ended it by now
+          report(verdict.container_id(), v1::Report::STAGE_ENDED);
+        }
       }
     } else if (next->has_policies()) {
       if (auto taken = take(next->policies()); !taken) {

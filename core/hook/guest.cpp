@@ -1,5 +1,6 @@
 #include "hook/guest.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,6 +84,18 @@ Ending killed(const Target& target, Watchdog* watchdog, const std::string& why) 
     watchdog->container_killed();
   }
   return {1, why + "; the container's process was killed"};
+}
+
+// Whoever runs the hook may have closed the standard streams. What is opened would take their
+// numbers, over which the watchdog lays /dev/null: it could not kill any more.
+void fill_streams() {
+  int fd = -1;
+  do {
+    fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) {
+    ::close(fd);
+  }
 }
 
 Ending gate(const Result<GuestConfig>& config) {
@@ -178,6 +191,7 @@ std::string own_program() {
 }
 
 Ending run_guest(Stage stage, std::string_view program) {
+  fill_streams();
   const auto config = config_beside(program);
   return is_hint(stage) ? hint(stage, config) : gate(config);
 }

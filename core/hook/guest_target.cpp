@@ -16,8 +16,16 @@ Result<Target> Target::open(std::int64_t pid) {
     return fail(named + " of the container's state is none that becomes a container");
   }
   Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!fd) {
+  if (!fd && errno == ESRCH) {
     return fail_system("cannot hold on to " + named + " of the container's state");
+  }
+  if (!fd) {
+    // Its number is its own: it waits for this hook, and its parent for both.
+    const int why = errno;
+    const bool killed = ::kill(static_cast<pid_t>(pid), SIGKILL) == 0;
+    return fail_system("cannot hold on to " + named + " of the container's state" +
+                           (killed ? ", which was killed" : ", nor kill it: it may run"),
+                       why);
   }
   return Target(std::move(fd));
 }

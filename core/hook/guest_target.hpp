@@ -12,7 +12,8 @@ namespace usher::hook {
 class Target {
  public:
   // Holds on to the process. Not process 1, this one or its parent, whatever the state says: the
-  // parent is the guest's runtime. An error's code is ESRCH where the process has ended already.
+  // parent is the guest's runtime. An error's code is ESRCH where the process has ended already;
+  // one that cannot be held for want of descriptors or memory is killed at once.
   static Result<Target> open(std::int64_t pid);
 
   // Nothing of the container's program has run when this returns, nor will. An error: it could not

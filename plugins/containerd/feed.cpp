@@ -7,6 +7,7 @@
 
 #include "base/escape.hpp"
 #include "containerd/identify.hpp"
+#include "containerd/listed_labels.hpp"
 
 namespace usher::containerd {
 namespace {
@@ -90,6 +91,17 @@ Result<> Feed::synchronize(nri::Synchronize part) {
   return {};
 }
 
+// In a list the pod's record comes first: the agent joins the two. A copy of the pod's labels in
+// each of its containers is what a pod's author could fill the agent's memory with.
+void Feed::tell(plugin::Event event) {
+  if (listing_) {
+    event.identity.pod_labels.clear();
+    event.identity.labels_known = false;
+    event.identity.labels_source.clear();
+  }
+  outbox_.put(std::move(event));
+}
+
 void Feed::list() {
   if (before_list) {
     before_list();
@@ -101,10 +113,12 @@ void Feed::list() {
     hook_problem({});
   }
   auto whole = std::exchange(parts_, {});
+  bound_labels(whole.pods);
+  listing_ = true;
   outbox_.put(event_of(USHER_EVENT_LISTING));
-  std::map<std::string, nri::Pod, std::less<>> found;
+  std::map<std::string_view, const nri::Pod*> found;
   for (const auto& pod : whole.pods) {
-    found.emplace(pod.id, pod);
+    found.emplace(pod.id, &pod);
     sandbox(pod);
     pause_runs(pod);
   }
@@ -115,10 +129,10 @@ void Feed::list() {
     if (container.state != State::running && container.state != State::paused) {
       hooks_.made_before(container.id);
       if (container.state != State::stopped && pod != found.end()) {
-        made_for_guest(pod->second, container);
+        made_for_guest(*pod->second, container);
       }
     } else if (pod != found.end()) {
-      running(pod->second, container);
+      running(*pod->second, container);
     } else if (++strays <= kMaxStrays) {
       host_.log(USHER_LOG_WARNING, "container " + escape(container.id) +
                                        " runs, but its pod's record " +
@@ -130,6 +144,7 @@ void Feed::list() {
   if (strays > kMaxStrays) {
     host_.log(USHER_LOG_WARNING, std::to_string(strays) + " containers of the list have no pod");
   }
+  listing_ = false;
   outbox_.put(event_of(USHER_EVENT_SYNCED));
 }
 
@@ -137,7 +152,7 @@ void Feed::running(const nri::Pod& pod, const nri::Container& container) {
   if (passes_as_kata(pod, container.id)) {
     runs_in_guest(pod, container);
   } else if (container.pid != 0 || !container.cgroup_path.empty()) {
-    outbox_.put(event_of(USHER_EVENT_CONTAINER_RUNNING, pod, container));
+    tell(event_of(USHER_EVENT_CONTAINER_RUNNING, pod, container));
   }
 }
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "containerd/handlers.hpp"
 #include "containerd/hook_watch.hpp"
+#include "containerd/install/handlers.hpp"
 #include "containerd/nri/answers.hpp"
 #include "containerd/nri/client.hpp"
 #include "containerd/outbox.hpp"
@@ -51,6 +51,7 @@ class Feed : public nri::Service {
 
  private:
   void list();
+  void tell(plugin::Event event);
   void sandbox(nri::Pod pod);
   void pause(const nri::Pod& pod, nri::Reply reply);
   void pause_runs(const nri::Pod& pod);
@@ -72,7 +73,8 @@ class Feed : public nri::Service {
   Options options_;
   Outbox outbox_;
   HookWatch hooks_;
-  nri::Synchronize parts_;                             // of a list that is not whole yet
+  nri::Synchronize parts_;  // of a list that is not whole yet
+  bool listing_ = false;
   std::map<std::string, nri::Pod, std::less<>> pods_;  // by sandbox id
   std::map<std::string, std::uint64_t> kata_;          // passed so far, by runtime handler
   Handlers handlers_;

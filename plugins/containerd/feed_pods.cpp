@@ -60,13 +60,13 @@ bool Feed::takes_guests() const {
 // A container of a guest is claimed by its guest's hook while it is created: it must be known then.
 void Feed::made_for_guest(const nri::Pod& pod, const nri::Container& container) {
   if (takes_guests() && is_kata(pod)) {
-    outbox_.put(event_of(USHER_EVENT_CONTAINER_STARTING, pod, container));
+    tell(event_of(USHER_EVENT_CONTAINER_STARTING, pod, container));
   }
 }
 
 void Feed::runs_in_guest(const nri::Pod& pod, const nri::Container& container) {
   if (takes_guests()) {
-    outbox_.put(event_of(USHER_EVENT_CONTAINER_RUNNING, pod, container));
+    tell(event_of(USHER_EVENT_CONTAINER_RUNNING, pod, container));
   }
 }
 
@@ -129,7 +129,7 @@ void Feed::pause(const nri::Pod& pod, nri::Reply reply) {
 
 void Feed::pause_runs(const nri::Pod& pod) {
   if (has_pause(pod)) {
-    outbox_.put(event_of(USHER_EVENT_CONTAINER_RUNNING, pod));
+    tell(event_of(USHER_EVENT_CONTAINER_RUNNING, pod));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "containerd/hookless.hpp"
 #include "containerd/identify.hpp"
 
 namespace usher::containerd {
@@ -25,6 +26,9 @@ Link::Link(plugin::Host host, const Options& options)
           host, loop_of(host), options,
           [this](std::uint32_t health, const std::string& sentence) {
             standing_.cri(health, sentence);
+            if (health == USHER_HEALTHY) {
+              learn_handlers({});  // it may have started anew, with another configuration
+            }
           },
           [this](const cri::Sandbox& pod) { return feed_.is_kata(pod); }),
       client_(loop_of(host), client_options(options), feed_) {
@@ -87,6 +91,7 @@ void Link::learn_handlers(std::function<void()> then) {
       return;
     }
     if (told) {
+      standing_.specs(hookless(options_, *told));
       feed_.know(std::move(*told));
       again_.cancel();
       again_pause_ = kHandlersAgain;

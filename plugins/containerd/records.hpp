@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "containerd/handlers.hpp"
+#include "containerd/install/handlers.hpp"
 #include "containerd/settings.hpp"
 #include "cri/lister.hpp"
 #include "usher/plugin.hpp"

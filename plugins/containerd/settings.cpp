@@ -67,7 +67,8 @@ Options Options::from(const plugin::Settings& settings) {
                        "spec_dir",
                        "runtimes",
                        "containerd",
-                       "ctr"});
+                       "ctr",
+                       "try_start"});
   Options o;
   const auto installed = InstallOptions::from(settings);
   o.root = installed.root;
@@ -94,6 +95,7 @@ Options Options::from(const plugin::Settings& settings) {
   o.cri_deadline = std::chrono::milliseconds(
       within(settings, "cri.deadline_ms", o.cri_deadline.count(), 1, kLongestDeadline));
   o.kata_handlers = installed.kata_handlers;
+  o.runtimes = installed.runtimes;
   o.program = install::program_path(installed, USHER_VERSION);
   o.injected.create_runtime = {hook(installed, "createRuntime")};
   o.injected.poststop = {hook(installed, "poststop")};

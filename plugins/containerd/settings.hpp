@@ -20,8 +20,9 @@ struct Options {
   std::string cri_socket;
   std::chrono::milliseconds cri_deadline{1000};
   std::vector<std::string> kata_handlers;
-  nri::Hooks injected;  // with Mode::inject
-  std::string program;  // that the injected hooks name, on the node
+  std::vector<std::string> runtimes;  // those that get the hook with Mode::closed; empty: all
+  nri::Hooks injected;                // with Mode::inject
+  std::string program;                // that the injected hooks name, on the node
 
   // Throws plugin::Failure that names the setting.
   static Options from(const plugin::Settings& settings);

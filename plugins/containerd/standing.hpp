@@ -34,6 +34,17 @@ class Standing {
     }
   }
 
+  // Which runtimes have no hook by containerd's own word; empty: none that should. Before NRI has
+  // said anything there is nothing to tell.
+  void specs(std::string problem) {
+    if (problem != specs_) {
+      specs_ = std::move(problem);
+      if (!nri_.empty()) {
+        tell();
+      }
+    }
+  }
+
   // What is wrong with the hook that is the gate; empty: nothing that was seen.
   void hook(std::string problem) {
     hook_ = std::move(problem);
@@ -57,7 +68,7 @@ class Standing {
       if (!hook_.empty()) {
         return {USHER_DEGRADED, hook_};
       }
-      return {USHER_HEALTHY, nri_};
+      return with_specs(nri_);
     }
     if (mode_ != Mode::closed) {
       return {USHER_UNHEALTHY,
@@ -69,13 +80,19 @@ class Standing {
       return {USHER_DEGRADED, nri_};
     }
     if (cri_health_ == USHER_HEALTHY) {
-      return {USHER_HEALTHY,
-              cri_ + "; without NRI, which alone tells of pods' sandbox containers: " + nri_};
+      return with_specs(cri_ +
+                        "; without NRI, which alone tells of pods' sandbox containers: " + nri_);
     }
     const bool lost = state_ == nri::Client::State::lost || cri_health_ == USHER_UNHEALTHY;
     return {lost ? USHER_UNHEALTHY : USHER_DEGRADED,
             nri_ + (cri_.empty() ? "" : "; " + cri_) +
                 "; identities come from the containers' keys alone, pods' labels are not known"};
+  }
+
+  // Else all is well.
+  std::pair<std::uint32_t, std::string> with_specs(const std::string& sentence) const {
+    return specs_.empty() ? std::pair(std::uint32_t{USHER_HEALTHY}, sentence)
+                          : std::pair(std::uint32_t{USHER_DEGRADED}, specs_ + "; " + sentence);
   }
 
   plugin::Host host_;
@@ -86,6 +103,7 @@ class Standing {
   std::uint32_t cri_health_ = 0;
   std::string cri_;
   std::string hook_;
+  std::string specs_;
   std::uint32_t told_ = 0;
   std::string sentence_;
 };

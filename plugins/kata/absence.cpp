@@ -12,8 +12,21 @@ Absence::Container* Absence::of(const std::string& sandbox, const std::string& c
   return &containers[container];
 }
 
+Absence::Container* Absence::told(const std::string& sandbox, const std::string& container) {
+  auto& containers = sandboxes_[sandbox];
+  if (containers.size() >= kMaxContainers && !containers.contains(container)) {
+    std::erase_if(containers,
+                  [](const auto& one) { return !one.second.known && !one.second.granted; });
+  }
+  auto* it = of(sandbox, container);
+  if (it != nullptr) {
+    it->known = true;
+  }
+  return it;
+}
+
 void Absence::starting(const std::string& sandbox, const std::string& container) {
-  if (auto* it = of(sandbox, container)) {
+  if (auto* it = told(sandbox, container)) {
     it->seen_starting = true;
   }
 }
@@ -31,7 +44,7 @@ void Absence::judged(const std::string& sandbox, const std::string& container, b
 }
 
 void Absence::running(const std::string& sandbox, const std::string& container) {
-  auto* it = of(sandbox, container);
+  auto* it = told(sandbox, container);
   if (it == nullptr || it->granted || it->told || it->due || !(it->seen_starting || known_too_)) {
     return;
   }

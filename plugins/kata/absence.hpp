@@ -32,16 +32,19 @@ class Absence {
 
  private:
   struct Container {
+    bool known = false;  // its runtime told of it; else a guest claimed what may be nothing
     bool seen_starting = false;
     bool granted = false;
     bool refused = false;
     bool told = false;
     cri::Registration due;
   };
-  // What is beyond is not watched for: a pod has a few, and each is forgotten when it is gone.
+  // A pod has a few, and each is forgotten when it is gone. What a guest alone names makes room for
+  // what a runtime tells of; of that, what is beyond is not watched for.
   static constexpr std::size_t kMaxContainers = 1024;
 
   Container* of(const std::string& sandbox, const std::string& container);
+  Container* told(const std::string& sandbox, const std::string& container);
 
   cri::Loop loop_;
   std::chrono::milliseconds after_;

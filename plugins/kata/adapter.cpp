@@ -58,10 +58,8 @@ class Adapter {
                                    .own_cgroup = cgroup_of(kernel, ::getpid()).value_or("")});
       if (!options.cri_socket.empty()) {
         records_.emplace(host, cri::Loop(host.loop(), host.context()), options,
-                         [this] { relay_->hurry(); });
-        relay_->ask_elsewhere([this](const auto& sandbox, const auto& container) {
-          records_->ask(sandbox, container);
-        });
+                         [this](const auto& sandbox) { relay_->hurry(sandbox); });
+        relay_->ask_elsewhere([this](const auto& sandbox) { records_->ask(sandbox); });
         relay_->tell_gone([this](const auto& sandbox) { records_->gone(sandbox); });
       }
     } catch (const plugin::Failure& failure) {

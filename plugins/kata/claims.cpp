@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds kLongestPause{100};
 
 }  // namespace
 
-void Claims::ask(Question question, Answer answer) {
+std::uint64_t Claims::ask(Question question, Answer answer) {
   const auto number = ++last_;
   auto deadline = loop_.timer(within_, [this, number](std::uint32_t) {
     const auto at = open_.find(number);
@@ -23,13 +23,15 @@ void Claims::ask(Question question, Answer answer) {
     }
   });
   if (!deadline) {
-    return answer(nullptr, "the host's agent is stopping");
+    answer(nullptr, "the host's agent is stopping");
+    return number;
   }
   auto& open = open_[number];
   open.question = std::move(question);
   open.answer = std::move(answer);
   open.deadline = std::move(*deadline);
   attempt(number);
+  return number;
 }
 
 void Claims::attempt(std::uint64_t number) {
@@ -51,10 +53,16 @@ void Claims::attempt(std::uint64_t number) {
          [self = std::weak_ptr(self_), number, sandbox, container](const plugin::GuestGrant* grant,
                                                                    const plugin::Failure* why_not) {
            const auto claims = self.lock();
-           if (claims == nullptr || !(*claims)->open_.contains(number)) {
+           if (claims == nullptr) {
              return;
            }
            auto& mine = **claims;
+           if (!mine.open_.contains(number)) {
+             if (grant != nullptr && mine.unheard_) {
+               mine.unheard_(sandbox, container);
+             }
+             return;
+           }
            Open& answered = mine.open_.at(number);
            answered.asked = false;
            if (grant != nullptr || why_not == nullptr || why_not->code() != EAGAIN) {
@@ -62,7 +70,7 @@ void Claims::attempt(std::uint64_t number) {
                              why_not != nullptr ? why_not->what() : "the host refuses it");
            }
            if (mine.unknown_) {
-             mine.unknown_(sandbox, container);
+             mine.unknown_(sandbox);
            }
            mine.later(number, why_not->what());
          });
@@ -94,10 +102,10 @@ void Claims::later(std::uint64_t number, const std::string& why) {
   open.pause = std::min(open.pause * 2, kLongestPause);
 }
 
-void Claims::hurry() {
+void Claims::hurry(const std::string& sandbox) {
   std::vector<std::uint64_t> waiting;
   for (const auto& [number, open] : open_) {
-    if (!open.asked) {
+    if (!open.asked && open.question.sandbox() == sandbox) {
       waiting.push_back(number);
     }
   }

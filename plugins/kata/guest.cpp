@@ -27,8 +27,8 @@ Guest::Guest(Desk& desk, std::string name, bool is_short)
   known_ = desk_.memory.of(name_);
   if (!known_.token.empty()) {
     session_.emplace();
-    session_->hello.set_backend("none");
-    session_->hello.set_trouble("the guest's agent has not come back yet");
+    session_->hello.set_backend(known_.backend);
+    session_->hello.set_enforces(known_.enforces);
     tell_session();
   }
 }
@@ -76,7 +76,7 @@ void Guest::connected(Fd fd) {
         "guest-limit", "",
         "a connection was closed: " + (stream ? first.error().message : stream.error().message));
   }
-  links_.emplace(number, Link{std::move(*stream), false, std::move(*first)});
+  links_.emplace(number, Link{std::move(*stream), false, {}, std::move(*first)});
 }
 
 // What ends a stream with EPROTO is an operator's to know.
@@ -139,6 +139,7 @@ void Guest::drop(std::uint64_t number) {
     return;
   }
   at->second.stream->close();
+  drop_claims(number, at->second);
   links_.erase(at);
   if (session_ && session_->link == number) {
     session_->link = 0;
@@ -192,6 +193,7 @@ void Guest::forget(const std::string& container) {
 void Guest::close() {
   for (auto& [number, link] : std::exchange(links_, {})) {
     link.stream->close();
+    drop_claims(number, link);
   }
   if (session_) {
     session_->link = 0;

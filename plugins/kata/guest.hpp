@@ -82,7 +82,8 @@ class Guest : public std::enable_shared_from_this<Guest> {
   struct Link {
     std::shared_ptr<Stream> stream;
     bool spoke = false;
-    cri::Registration first;  // until it has
+    std::set<std::uint64_t> claims = {};  // that wait for their word
+    cri::Registration first;              // until it has
   };
   struct Told {
     std::chrono::steady_clock::time_point since;
@@ -99,8 +100,12 @@ class Guest : public std::enable_shared_from_this<Guest> {
   void claim(std::uint64_t number, const v1::Claim& claim, bool in_session);
   void answered(std::uint64_t number, const v1::Claim& claim, const plugin::GuestGrant* grant,
                 const std::string& why, bool in_session);
-  void answer(std::uint64_t number, const v1::Claim& claim, const plugin::GuestGrant* grant,
-              const std::string& why, bool in_session);
+  // Nothing is left to do, or why the container does not start.
+  Result<> let_start(std::uint64_t number, const v1::Claim& claim, const plugin::GuestGrant& grant,
+                     bool in_session);
+  void refuse(std::uint64_t number, const v1::Claim& claim, const std::string& why,
+              bool in_session);
+  void drop_claims(std::uint64_t number, Link& link);
   std::string why_not_asked(const v1::Claim& claim, bool in_session);
   bool take_nonce(const std::string& nonce);
   void applied(const v1::Applied& said);

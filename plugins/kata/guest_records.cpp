@@ -1,6 +1,5 @@
 #include "kata/guest_records.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/escape.hpp"
@@ -8,6 +7,10 @@
 
 namespace usher::kata {
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kPause{100};  // between two questions for one sandbox
 
 plugin::Event event_of(std::uint32_t kind, plugin::Identity who) {
   plugin::Event event;
@@ -18,76 +21,126 @@ plugin::Event event_of(std::uint32_t kind, plugin::Identity who) {
   return event;
 }
 
+plugin::Event gone_of(const std::string& sandbox, const std::string& container = "") {
+  plugin::Identity who;
+  who.sandbox_id = sandbox;
+  who.container_id = container;
+  return event_of(container.empty() ? USHER_EVENT_SANDBOX_GONE : USHER_EVENT_CONTAINER_GONE,
+                  std::move(who));
+}
+
 plugin::Flow publish(plugin::Host host, plugin::Event event) {
   co_await host.publish(std::move(event));
 }
 
 }  // namespace
 
-// Counts a question that is under way, so that stop waits for its end.
+// A question that is under way, so that no other is asked beside it and stop waits for its end.
 struct GuestRecords::Asking {
   GuestRecords& records;
-  std::string container;
-  Asking(GuestRecords& of, std::string id) : records(of), container(std::move(id)) {
-    records.asking_.insert(container);
+  std::string sandbox;
+  Asking(GuestRecords& of, std::string id) : records(of), sandbox(std::move(id)) {
+    ++records.asking_;
+    records.sandboxes_[sandbox].asking = true;
   }
   Asking(const Asking&) = delete;
   Asking& operator=(const Asking&) = delete;
   ~Asking() {
-    records.asking_.erase(container);
+    --records.asking_;
+    if (const auto at = records.sandboxes_.find(sandbox); at != records.sandboxes_.end()) {
+      at->second.asking = false;
+      at->second.asked = Clock::now();
+    }
     records.end_if_idle();
   }
 };
 
 GuestRecords::GuestRecords(plugin::Host host, cri::Loop loop, const Options& options,
-                           std::function<void()> published)
+                           std::function<void(const std::string& sandbox)> published)
     : host_(host),
       client_(loop, options.cri_socket, options.cri_deadline),
       published_(std::move(published)) {}
 
-void GuestRecords::ask(const std::string& sandbox, const std::string& container) {
-  if (!stopping_ && !asking_.contains(container)) {
-    look_up(host_, sandbox, container);
+void GuestRecords::ask(const std::string& sandbox) {
+  const auto at = sandboxes_.find(sandbox);
+  const bool is_soon =
+      at != sandboxes_.end() && (at->second.asking || Clock::now() - at->second.asked < kPause);
+  if (!stopping_ && !is_soon) {
+    look_up(host_, sandbox);
   }
 }
 
-plugin::Flow GuestRecords::look_up(plugin::Host host, std::string sandbox, std::string container) {
-  const Asking asking(*this, container);
+plugin::Flow GuestRecords::look_up(plugin::Host host, std::string sandbox) {
+  const Asking asking(*this, sandbox);
   const auto pod = co_await client_.sandbox(sandbox);
   if (!pod) {
     host.log(USHER_LOG_INFO, pod.error().message);
     co_return;
   }
-  const auto containers = co_await client_.containers_of(sandbox);
-  if (!containers) {
-    host.log(USHER_LOG_INFO, containers.error().message);
+  const auto listed = co_await client_.containers_of(sandbox);
+  if (!listed) {
+    host.log(USHER_LOG_INFO, listed.error().message);
     co_return;
   }
-  const auto& all = containers->items;
-  const auto found = std::ranges::find_if(all, [&](const cri::Container& one) {
-    return one.id == container && one.sandbox_id == sandbox && one.created;
-  });
-  if (found == all.end() || stopping_) {
-    co_return;  // none of this sandbox, or one that was started before
+  std::map<std::string, const cri::Container*> there;
+  for (const auto& one : listed->items) {
+    if (one.sandbox_id == sandbox && (one.created || one.running)) {
+      there.emplace(one.id, &one);
+    }
+  }
+  // Its sandbox can end while something waits here; then it is not known any more.
+  for (const auto& id : known(sandbox)) {
+    if (!there.contains(id)) {
+      co_await host.publish(gone_of(sandbox, id));
+      forget(sandbox, id);
+    }
   }
   auto own = cri::identity_of(*pod);
-  plugin::Identity who;
-  who.container_id = found->id;
-  who.container_name = found->name;
-  who.sandbox_id = sandbox;
-  who.image = found->image;
-  cri::join(who, *pod);
-  co_await host.publish(event_of(USHER_EVENT_SANDBOX_STARTING, std::move(own)));
-  sandboxes_.insert(sandbox);
-  co_await host.publish(event_of(USHER_EVENT_CONTAINER_STARTING, std::move(who)));
-  published_();
+  for (const auto& [id, one] : there) {
+    // One that runs was started before, and is none to be claimed.
+    if (!one->created || stopping_ || known(sandbox).contains(id)) {
+      continue;
+    }
+    plugin::Identity who;
+    who.container_id = id;
+    who.container_name = one->name;
+    who.sandbox_id = sandbox;
+    who.image = one->image;
+    cri::join(who, *pod);
+    co_await host.publish(event_of(USHER_EVENT_SANDBOX_STARTING, own));
+    co_await host.publish(event_of(USHER_EVENT_CONTAINER_STARTING, std::move(who)));
+    if (!note(sandbox, id)) {
+      co_await host.publish(gone_of(sandbox));
+      co_return;
+    }
+  }
+  published_(sandbox);
+}
+
+std::set<std::string> GuestRecords::known(const std::string& sandbox) const {
+  const auto at = sandboxes_.find(sandbox);
+  return at != sandboxes_.end() ? at->second.containers : std::set<std::string>();
+}
+
+bool GuestRecords::note(const std::string& sandbox, const std::string& container) {
+  const auto at = sandboxes_.find(sandbox);
+  if (at != sandboxes_.end()) {
+    at->second.published = true;
+    at->second.containers.insert(container);
+  }
+  return at != sandboxes_.end();
+}
+
+void GuestRecords::forget(const std::string& sandbox, const std::string& container) {
+  if (const auto at = sandboxes_.find(sandbox); at != sandboxes_.end()) {
+    at->second.containers.erase(container);
+  }
 }
 
 void GuestRecords::gone(const std::string& sandbox) {
-  if (sandboxes_.erase(sandbox) != 0) {
-    plugin::Identity who;
-    who.sandbox_id = sandbox;
-    publish(host_, event_of(USHER_EVENT_SANDBOX_GONE, std::move(who)));
+  const auto ended = sandboxes_.extract(sandbox);
+  if (!ended.empty() && ended.mapped().published) {
+    publish(host_, gone_of(sandbox));
   }
 }
 
@@ -99,7 +152,7 @@ void GuestRecords::stop(std::function<void()> stopped) {
 }
 
 void GuestRecords::end_if_idle() {
-  if (asking_.empty() && stopped_) {
+  if (asking_ == 0 && stopped_) {
     std::exchange(stopped_, {})();
   }
 }

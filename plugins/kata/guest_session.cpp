@@ -73,17 +73,22 @@ std::string Guest::why_no_session(const v1::Hello& hello, const char*& type) con
 }
 
 void Guest::welcome(std::uint64_t number, const v1::Hello& hello) {
+  const auto enforces = hello.enforces() & kKnownEnforces;
+  auto opened = known_;
+  opened.backend = hello.backend();
+  opened.enforces = enforces;
+  const auto token = session_ ? Result<std::string>(known_.token) : new_token();
+  opened.token = token.value_or("");
+  auto kept = !token             ? Result<>(fail(token.error().message))
+              : opened != known_ ? desk_.memory.keep(name_, opened)
+                                 : Result<>{};
+  if (!kept) {
+    desk_.host.log(USHER_LOG_ERROR, "no session for the guest of sandbox " + escape(name_) + ": " +
+                                        kept.error().message);
+    return drop(number);
+  }
+  known_ = std::move(opened);
   if (!session_) {
-    auto token = new_token();
-    auto opened = known_;
-    opened.token = token.value_or("");
-    auto kept = token ? desk_.memory.keep(name_, opened) : fail(token.error().message);
-    if (!kept) {
-      desk_.host.log(USHER_LOG_ERROR, "no session for the guest of sandbox " + escape(name_) +
-                                          ": " + kept.error().message);
-      return drop(number);
-    }
-    known_ = std::move(opened);
     session_.emplace();
   }
   if (const auto before = session_->link; before != 0 && before != number) {
@@ -91,7 +96,7 @@ void Guest::welcome(std::uint64_t number, const v1::Hello& hello) {
   }
   session_->link = number;
   session_->hello = hello;
-  session_->hello.set_enforces(hello.enforces() & kKnownEnforces);
+  session_->hello.set_enforces(enforces);
   session_->sent = 0;
   const auto stream = links_.at(number).stream;
   stream->send(welcome_message(known_.token));

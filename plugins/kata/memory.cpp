@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kHead = "usher-guest 1";
 constexpr std::string_view kSession = "session ";
+constexpr std::string_view kKernel = "kernel ";
 constexpr std::string_view kClaimed = "claimed";
 constexpr std::string_view kGranted = "granted ";
 constexpr std::size_t kMaxFile = 1U << 20;
@@ -48,6 +49,28 @@ std::string unhex(std::string_view text) {
   return out;
 }
 
+// "lsm 31".
+bool read_kernel(const std::string& text, Remembered& to) {
+  std::istringstream words(text);
+  return static_cast<bool>(words >> to.backend >> to.enforces) && words.eof() &&
+         is_backend(to.backend);
+}
+
+// With those above that are missing: run_dir need not be the agent's own.
+Result<> make_directory(const fs::path& directory) {
+  std::error_code ignored;
+  if (directory.has_parent_path() && !fs::exists(directory.parent_path(), ignored)) {
+    if (auto above = make_directory(directory.parent_path()); !above) {
+      return above;
+    }
+  }
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail_system("cannot make " + directory.string(), errno,
+                       "set run_dir under [adapters.kata] to a directory that root can write");
+  }
+  return {};
+}
+
 }  // namespace
 
 Remembered Memory::of(const std::string& sandbox) const {
@@ -70,6 +93,10 @@ Remembered Memory::of(const std::string& sandbox) const {
       if (out.token.size() != kTokenSize) {
         return unreadable;
       }
+    } else if (line.starts_with(kKernel)) {
+      if (!read_kernel(line.substr(kKernel.size()), out)) {
+        return unreadable;
+      }
     } else if (line.starts_with(kGranted)) {
       out.granted.insert(unhex(std::string_view(line).substr(kGranted.size())));
     } else {
@@ -80,12 +107,13 @@ Remembered Memory::of(const std::string& sandbox) const {
 }
 
 Result<> Memory::keep(const std::string& sandbox, const Remembered& what) const {
-  if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
-    return fail_system("cannot make " + directory_.string());
+  if (auto made = make_directory(directory_); !made) {
+    return made;
   }
   std::string text = std::string(kHead) + "\n";
   if (!what.token.empty()) {
     text += std::string(kSession) + hex(what.token) + "\n";
+    text += std::string(kKernel) + what.backend + " " + std::to_string(what.enforces) + "\n";
   }
   if (what.claimed) {
     text += std::string(kClaimed) + "\n";

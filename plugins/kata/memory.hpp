@@ -1,7 +1,9 @@
 // What must be known of a sandbox's guest when the agent starts anew: whether it has a session,
-// whose token only the session's opener has, and which containers were let start.
+// whose token only the session's opener has, what its kernel can do, and which containers were let
+// start.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -13,6 +15,8 @@ namespace usher::kata {
 
 struct Remembered {
   std::string token = {};              // of its session; empty: none
+  std::string backend = "none";        // of the session's guest, as it said last
+  std::uint32_t enforces = 0;          // USHER_GUEST_ENFORCES_
   bool claimed = false;                // a container, without a session
   std::set<std::string> granted = {};  // containers, kMaxGranted at most
 

@@ -33,10 +33,13 @@ Relay::Relay(plugin::Host host, Options options, Bounds bounds)
             desk_.guests.claim(claim, std::move(answer));
           },
           bounds_.verdict,
-          [this](const std::string& sandbox, const std::string& container) {
+          [this](const std::string& sandbox) {
             if (elsewhere_) {
-              elsewhere_(sandbox, container);
+              elsewhere_(sandbox);
             }
+          },
+          [this](const std::string& sandbox, const std::string& container) {
+            desk_.guests.report(sandbox, container, USHER_GUEST_ENDED);
           }),
       absence_(loop_, options_.missing_after, options_.missing_known,
                [this](const auto& sandbox, const auto& container, bool refused) {
@@ -55,6 +58,7 @@ Relay::Relay(plugin::Host host, Options options, Bounds bounds)
                     absence_.judged(sandbox, container, granted);
                   }
                 }},
+      cids_(bounds_.kernel),
       watch_(
           loop_, {.places = options_.places, .port = options_.port, .trusted = trusted_},
           {.came = [this](const std::string& name, bool is_cut) { directory_came(name, is_cut); },
@@ -71,8 +75,9 @@ Relay::Relay(plugin::Host host, Options options, Bounds bounds)
                    sandbox->guest->warn("guest-socket", "", sentence);
                  }
                }}),
-      vsock_(loop_, [this](std::uint32_t cid, Fd peer) { vsock_connected(cid, std::move(peer)); }) {
-}
+      vsock_(
+          loop_, [this](std::uint32_t cid, Fd peer) { vsock_connected(cid, std::move(peer)); },
+          [this](const std::string& why) { host_.log(USHER_LOG_ERROR, why); }) {}
 
 void Relay::start() {
   watch_.start();
@@ -131,40 +136,35 @@ void Relay::connected(const std::string& name, uid_t owner, Fd peer) {
 }
 
 void Relay::vsock_connected(std::uint32_t cid, Fd peer) {
-  auto known = cids_.find(cid);
-  if (known != cids_.end() && !is_alive(known->second.peer.pidfd)) {
-    cids_.erase(known);  // context ids are used again
-    known = cids_.end();
-  }
-  if (known == cids_.end()) {
+  const auto owner = cids_.of(cid, [this] {
     std::vector<std::string> ids;
     for (const auto& [name, sandbox] : sandboxes_) {
       if (!sandbox.guest->sandbox_id().empty()) {
         ids.push_back(sandbox.guest->sandbox_id());
       }
     }
-    auto owner = owner_of_cid(bounds_.kernel, cid, ids);
-    if (!owner) {
-      return host_.log(USHER_LOG_WARNING,
-                       "a connection over vsock was closed: " + owner.error().message);
+    return ids;
+  });
+  if (!owner) {
+    if (owner.error().code != EAGAIN) {
+      host_.log(USHER_LOG_WARNING, "a connection over vsock was closed: " + owner.error().message);
     }
-    std::erase_if(cids_, [](const auto& one) { return !is_alive(one.second.peer.pidfd); });
-    known = cids_.emplace(cid, std::move(*owner)).first;
-  }
-  if (!is_sandbox_name(known->second.sandbox) ||
-      (sandboxes_.size() >= kMaxSandboxes && find(known->second.sandbox) == nullptr)) {
     return;
   }
-  Sandbox* found = find(known->second.sandbox);
-  Sandbox& sandbox = found != nullptr ? *found : sandbox_of(known->second.sandbox, false);
+  const auto& [id, monitor] = **owner;
+  if (!is_sandbox_name(id) || (sandboxes_.size() >= kMaxSandboxes && find(id) == nullptr)) {
+    return;
+  }
+  Sandbox* found = find(id);
+  Sandbox& sandbox = found != nullptr ? *found : sandbox_of(id, false);
   if (!is_alive(sandbox.monitor.pidfd)) {
-    auto held = hold_process(known->second.peer.pid);
-    if (!held || !is_alive(known->second.peer.pidfd)) {
+    auto held = hold_process(monitor.pid);
+    if (!held || !is_alive(monitor.pidfd)) {
       return;
     }
-    sandbox.monitor.pid = known->second.peer.pid;
+    sandbox.monitor.pid = monitor.pid;
     sandbox.monitor.pidfd = std::move(*held);
-    sandbox.monitor.cgroup = sandbox.cgroup = known->second.peer.cgroup;
+    sandbox.monitor.cgroup = sandbox.cgroup = monitor.cgroup;
     sandbox.monitor.placed = true;
     sandbox.published = std::make_shared<bool>(false);
   }

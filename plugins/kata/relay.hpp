@@ -11,10 +11,10 @@
 
 #include "kata/absence.hpp"
 #include "kata/cgroups.hpp"
+#include "kata/cid_owners.hpp"
 #include "kata/claims.hpp"
 #include "kata/guest.hpp"
 #include "kata/memory.hpp"
-#include "kata/monitors.hpp"
 #include "kata/sandbox_watch.hpp"
 #include "kata/settings.hpp"
 #include "kata/vsock_listener.hpp"
@@ -56,8 +56,8 @@ class Relay {
   void ask_elsewhere(Claims::Unknown unknown) { elsewhere_ = std::move(unknown); }
   // Who hears that a sandbox has ended; before start.
   void tell_gone(std::function<void(const std::string& sandbox)> gone) { gone_ = std::move(gone); }
-  // Something was published: claims that wait for it are asked again.
-  void hurry() { claims_.hurry(); }
+  // Something of this sandbox was published: claims that wait for it are asked again.
+  void hurry(const std::string& sandbox) { claims_.hurry(sandbox); }
 
  private:
   struct Sandbox {
@@ -104,7 +104,7 @@ class Relay {
   Absence absence_;
   Desk desk_;
   std::map<std::string, Sandbox, std::less<>> sandboxes_;  // by the guest's name
-  std::map<std::uint32_t, CidOwner> cids_;
+  CidOwners cids_;
   SandboxWatch watch_;
   VsockListener vsock_;
 };

@@ -125,7 +125,7 @@ void Relay::container(std::uint32_t kind, const plugin::Identity& identity) {
   if (sandbox = find(id); sandbox != nullptr) {
     look_for_monitor(*sandbox);
   }
-  claims_.hurry();
+  claims_.hurry(id);
 }
 
 // One that was told may have a directory of which the watch has not heard yet.

@@ -1,7 +1,5 @@
 #include "kata/sandbox_watch.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -16,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kPoll{1000};
-constexpr int kAcceptsInARow = 32;
+constexpr int kReadsInARow = 4;
 constexpr std::size_t kMaxTold = 16;  // problems of one sandbox
 
 constexpr std::uint32_t kBaseMask = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM |
@@ -78,19 +76,26 @@ void SandboxWatch::poll_later() {
   }
 }
 
+// What is left comes with the next turn, and each sandbox is looked at once in a read: whoever may
+// write in one sandbox's directory can make events faster than they are looked at.
 void SandboxWatch::read() {
   alignas(inotify_event) std::array<char, 16384> buffer;  // NOLINT: filled by read
-  for (ssize_t n = 0; inotify_ && (n = ::read(inotify_.get(), buffer.data(), buffer.size())) > 0;) {
+  for (int i = 0; i < kReadsInARow && inotify_; ++i) {
+    const ssize_t n = ::read(inotify_.get(), buffer.data(), buffer.size());
+    Touched touched;
     for (ssize_t at = 0; at < n;) {
       inotify_event one;  // NOLINT: copied
       std::memcpy(&one, buffer.data() + at, sizeof one);
-      event(one.wd, one.mask, one.len > 0 ? buffer.data() + at + sizeof one : "");
+      event(one.wd, one.mask, one.len > 0 ? buffer.data() + at + sizeof one : "", touched);
       at += static_cast<ssize_t>(sizeof one + one.len);
+    }
+    for (const auto& [base, sandbox] : touched) {
+      ensure(base, sandbox);
     }
   }
 }
 
-void SandboxWatch::event(int watch, std::uint32_t mask, const char* name) {
+void SandboxWatch::event(int watch, std::uint32_t mask, const char* name, Touched& touched) {
   if ((mask & IN_Q_OVERFLOW) != 0) {
     return scan_all();
   }
@@ -104,12 +109,12 @@ void SandboxWatch::event(int watch, std::uint32_t mask, const char* name) {
     watched_.erase(watch);
   }
   if (!at.sandbox.empty()) {
-    ensure(at.base, at.sandbox);
+    touched.emplace(at.base, at.sandbox);
   } else if (!at.base.empty() && ended) {
     bases_.at(at.base).watched = false;
     scan(at.base);
   } else if (!at.base.empty() && is_sandbox_name(name)) {
-    ensure(at.base, name);
+    touched.emplace(at.base, name);
   }
   if (ended || at.awaited.contains(name)) {
     scan_missing();
@@ -239,29 +244,30 @@ void SandboxWatch::listen(const Place& place, const std::string& sandbox) {
   if (!uds) {
     return problem(sandbox, uds.error().message + " (" + escape(path) + ")");
   }
-  auto watching = loop_.watch(uds->fd(), USHER_READABLE,
-                              [this, path, sandbox](std::uint32_t) { accept(path, sandbox); });
-  if (!watching) {
+  auto accepting = accept_on(uds->fd(), opened->owner, sandbox);
+  if (!accepting) {
     uds->remove_from(directory);
-    return problem(sandbox, watching.error().message);
+    return problem(sandbox, accepting.error().message);
   }
-  listeners_.emplace(path, Listener{std::move(*uds), opened->owner, std::move(*watching)});
+  listeners_.emplace(path, Listener{std::move(*uds), std::move(*accepting)});
 }
 
-void SandboxWatch::accept(const std::string& path, const std::string& sandbox) {
-  for (int i = 0; i < kAcceptsInARow; ++i) {
-    const auto at = listeners_.find(path);
-    if (at == listeners_.end()) {
-      return;
-    }
-    Fd peer(::accept4(at->second.uds.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!peer) {
-      return;
-    }
-    if (handlers_.connected) {
-      handlers_.connected(sandbox, at->second.owner, std::move(peer));
-    }
+Result<std::unique_ptr<Acceptor>> SandboxWatch::accept_on(int listener, uid_t owner,
+                                                          const std::string& sandbox) {
+  auto out = std::make_unique<Acceptor>(
+      loop_, listener,
+      Acceptor::Handlers{
+          .connected =
+              [this, owner, sandbox](const sockaddr_storage&, Fd peer) {
+                if (handlers_.connected) {
+                  handlers_.connected(sandbox, owner, std::move(peer));
+                }
+              },
+          .problem = [this, sandbox](const std::string& why) { problem(sandbox, why); }});
+  if (auto started = out->start(); !started) {
+    return std::unexpected(std::move(started.error()));
   }
+  return out;
 }
 
 void SandboxWatch::drop(const std::string& base, const std::string& sandbox) {

@@ -10,11 +10,13 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "cri/loop.hpp"
+#include "kata/acceptor.hpp"
 #include "kata/places.hpp"
 #include "kata/uds.hpp"
 
@@ -56,8 +58,7 @@ class SandboxWatch {
  private:
   struct Listener {
     Uds uds;
-    uid_t owner;
-    cri::Registration readable;
+    std::unique_ptr<Acceptor> acceptor;
   };
   struct Base {
     std::vector<const Place*> places;
@@ -72,14 +73,16 @@ class SandboxWatch {
   };
 
   void read();
-  void event(int watch, std::uint32_t mask, const char* name);
+  using Touched = std::set<std::pair<std::string, std::string>>;  // base, sandbox
+  void event(int watch, std::uint32_t mask, const char* name, Touched& touched);
   void scan_all();
   void scan(const std::string& base);
   void scan_missing();
   void watch_base(const std::string& base);
   void ensure(const std::string& base, const std::string& sandbox);
   void listen(const Place& place, const std::string& sandbox);
-  void accept(const std::string& path, const std::string& sandbox);
+  Result<std::unique_ptr<Acceptor>> accept_on(int listener, uid_t owner,
+                                              const std::string& sandbox);
   void drop(const std::string& base, const std::string& sandbox);
   bool is_anywhere(const std::string& sandbox) const;
   void problem(const std::string& sandbox, const std::string& sentence);

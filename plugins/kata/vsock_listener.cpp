@@ -4,13 +4,13 @@
 // after sys/socket.h, whose types it uses
 #include <linux/vm_sockets.h>
 
+#include <cstring>
 #include <utility>
 
 namespace usher::kata {
 namespace {
 
 constexpr int kBacklog = 128;
-constexpr int kAcceptsInARow = 32;
 
 }  // namespace
 
@@ -29,33 +29,28 @@ Result<> VsockListener::start(std::uint32_t port) {
     return fail_system("cannot listen on vsock port " + std::to_string(port), errno,
                        "choose another port, here and in the guests' usher-hook.conf");
   }
-  auto watching = loop_.watch(fd.get(), USHER_READABLE, [this](std::uint32_t) { accept(); });
-  if (!watching) {
-    return std::unexpected(std::move(watching.error()));
+  auto acceptor = std::make_unique<Acceptor>(
+      loop_, fd.get(),
+      Acceptor::Handlers{.connected =
+                             [this](const sockaddr_storage& from, Fd peer) {
+                               sockaddr_vm who{};
+                               std::memcpy(&who, &from, sizeof who);
+                               if (who.svm_family == AF_VSOCK) {
+                                 connected_(who.svm_cid, std::move(peer));
+                               }
+                             },
+                         .problem = problem_});
+  if (auto started = acceptor->start(); !started) {
+    return std::unexpected(std::move(started.error()));
   }
   fd_ = std::move(fd);
-  readable_ = std::move(*watching);
+  acceptor_ = std::move(acceptor);
   return {};
 }
 
 void VsockListener::stop() {
-  readable_.cancel();
+  acceptor_.reset();
   fd_.reset();
-}
-
-void VsockListener::accept() {
-  for (int i = 0; i < kAcceptsInARow && fd_; ++i) {
-    sockaddr_vm from{};
-    socklen_t size = sizeof from;
-    Fd peer(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&from), &size,
-                      SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!peer) {
-      return;
-    }
-    if (from.svm_family == AF_VSOCK) {
-      connected_(from.svm_cid, std::move(peer));
-    }
-  }
 }
 
 }  // namespace usher::kata

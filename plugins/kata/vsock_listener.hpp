@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "cri/loop.hpp"
+#include "kata/acceptor.hpp"
 
 namespace usher::kata {
 
@@ -15,8 +18,10 @@ class VsockListener {
  public:
   using Connected = std::function<void(std::uint32_t cid, Fd peer)>;
 
-  VsockListener(cri::Loop loop, Connected connected)
-      : loop_(loop), connected_(std::move(connected)) {}
+  using Problem = std::function<void(const std::string& sentence)>;
+
+  VsockListener(cri::Loop loop, Connected connected, Problem problem)
+      : loop_(loop), connected_(std::move(connected)), problem_(std::move(problem)) {}
   VsockListener(const VsockListener&) = delete;
   VsockListener& operator=(const VsockListener&) = delete;
 
@@ -25,12 +30,11 @@ class VsockListener {
   void stop();
 
  private:
-  void accept();
-
   cri::Loop loop_;
   Connected connected_;
+  Problem problem_;
   Fd fd_;
-  cri::Registration readable_;
+  std::unique_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace usher::kata

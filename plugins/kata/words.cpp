@@ -51,8 +51,7 @@ Result<> check(const v1::Hello& hello) {
     return malformed("has a token of " + std::to_string(hello.token().size()) + " bytes, not " +
                      std::to_string(kTokenSize));
   }
-  const auto& backend = hello.backend();
-  if (backend != "lsm" && backend != "tracepoint" && backend != "none") {
+  if (!is_backend(hello.backend())) {
     return malformed("names a backend that is none of lsm, tracepoint, none");
   }
   auto done = check_length("version", hello.version().size(), kMaxVersion);
@@ -164,6 +163,10 @@ class Cutter {
 
 }  // namespace
 
+bool is_backend(std::string_view word) {
+  return word == "lsm" || word == "tracepoint" || word == "none";
+}
+
 Result<v1::FromGuest> read_from_guest(std::string_view message) {
   v1::FromGuest out;
   if (!out.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
@@ -196,8 +199,8 @@ Result<v1::FromGuest> read_from_guest(std::string_view message) {
   return out;
 }
 
-std::string verdict_message(const v1::Claim& claim, const plugin::GuestGrant* grant,
-                            std::string_view why, bool to_session) {
+Result<std::string> verdict_message(const v1::Claim& claim, const plugin::GuestGrant* grant,
+                                    std::string_view why, bool to_session) {
   v1::FromHost out;
   auto& verdict = *out.mutable_verdict();
   verdict.set_ticket(claim.ticket());
@@ -213,9 +216,7 @@ std::string verdict_message(const v1::Claim& claim, const plugin::GuestGrant* gr
   }
   auto bytes = out.SerializeAsString();
   if (bytes.size() > kMaxFrame) {  // labels may be longer than a frame
-    return verdict_message(claim, nullptr,
-                           "the pod's labels do not fit a message to the guest; shorten them",
-                           to_session);
+    return fail("the pod's labels do not fit a message to the guest; shorten them");
   }
   return bytes;
 }

@@ -13,6 +13,7 @@ struct Unenrolled : Container {
   Unenrolled() : Container("lsm") {
     std::filesystem::copy_file(root() / "bin/probe", root() / "pause");
   }
+  std::string agent;
   void answer(std::uint32_t word) {
     const auto held = publish(
         "[defaults]\nexec = \"deny\"\nwrite = \"deny\"\nconnect = \"deny\"\nbind = \"deny\"\n");
@@ -21,7 +22,8 @@ struct Unenrolled : Container {
                                        .profile = held,
                                        .programs = {"/pause", "/usr/bin/pod"},
                                        .pod_cgroups = {"kubepods", cgroup_name()},
-                                       .agent_cgroup = 0})
+                                       .agent_cgroup = 0,
+                                       .agent_program = agent})
                       .has_value());
   }
 };
@@ -63,9 +65,21 @@ BOOST_FIXTURE_TEST_CASE(an_exempt_program_may_run_and_nothing_else, Unenrolled) 
   BOOST_TEST(run({"/pause", "memfd", "/bin/probe"}) == EPERM);
   BOOST_TEST(run({"/pause", "tcp", "connect", "127.0.0.1", "9"}) == EPERM);
   BOOST_TEST(run({"/pause", "tcp", "bind", "127.0.0.1", "9"}) == EPERM);
+  BOOST_TEST(run({"/pause", "tcp", "listen", "127.0.0.1", "0"}) == EPERM);
   const auto seen = events();
   BOOST_REQUIRE(!seen.empty());
   BOOST_TEST(seen[0].workload == enforcer().exempt_slot());
+}
+
+// A new pod of the agent's: unjudged by its path, where it was given the node as these are.
+BOOST_FIXTURE_TEST_CASE(the_agents_program_begins_and_no_other, Unenrolled) {
+  answer(USHER_UNENROLLED_DENY);
+  BOOST_TEST(probe({"nothing"}) == 126);
+  agent = "/bin/probe";
+  answer(USHER_UNENROLLED_DENY);
+  BOOST_TEST(probe({"nothing"}) == 0);
+  BOOST_TEST(probe({"write", "/tmp/mark"}) == 0);
+  BOOST_TEST(run({"/bin/busybox", "true"}) == 126);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_script_or_a_link_by_an_exempt_name_gains_nothing, Unenrolled) {

@@ -40,7 +40,7 @@ static socklen_t address_of(struct sockaddr_storage* to, const char* text, int p
   return sizeof(*v4);
 }
 
-// tcp|udp connect|bind|sendto|unspec|fastopen ADDRESS PORT
+// tcp|udp connect|bind|listen|sendto|unspec|fastopen ADDRESS PORT
 static int try_socket(char** a) {
   struct sockaddr_storage to;
   const socklen_t length = address_of(&to, a[2], atoi(a[3]));
@@ -49,6 +49,7 @@ static int try_socket(char** a) {
   if (fd < 0) return errno;
   if (strcmp(a[1], "connect") == 0) return result(connect(fd, (struct sockaddr*)&to, length));
   if (strcmp(a[1], "bind") == 0) return result(bind(fd, (struct sockaddr*)&to, length));
+  if (strcmp(a[1], "listen") == 0) return result(listen(fd, 1));  // on the kernel's choice
   int flags = 0;
   if (strcmp(a[1], "unspec") == 0) to.ss_family = AF_UNSPEC;
   if (strcmp(a[1], "fastopen") == 0) flags = MSG_FASTOPEN;

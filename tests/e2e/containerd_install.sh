@@ -2,7 +2,7 @@
 # tests: native
 # timeout: 900
 # containerd's installer on the real containerd 1.6, 1.7 and 2.1: plan, install, verify, uninstall;
-# killed at each step; started on what comes out, with pods whose gate is called, and answered by the agent.
+# refused where containerd would not start; killed at each step; started on what comes out, with pods whose gate is called, and answered by the agent.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 world "$@"
@@ -39,7 +39,7 @@ set_options() {
   OPTIONS=(containerd --adapters "$ADAPTERS" --trust-any-owner --config "" --hook-dir "$PROGRAMS"
     --hook-source "${SOURCE:-$BIN/usher-hook}" --hook-socket "$W/run/hook.sock"
     --set "cri.socket=$CRI" --set "nri.socket=$CTD/nri.sock" --set "config=$CONFIG" --set "spec_dir=$SPECS"
-    --set "containerd=$CTD_TREE/usr/bin/containerd" --set "ctr=$CTD_TREE/usr/bin/ctr")
+    --set "containerd=$CTD_TREE/usr/bin/containerd" --set "ctr=$CTD_TREE/usr/bin/ctr" ${TRIAL:-})
 }
 runtime() { # runtime ACTION ARG…
   local action=$1
@@ -100,15 +100,17 @@ sound() {
 }
 
 # killed WHAT PREPARE ACTION: kills the action at every step; each state must be sound, and a run
-# that is let through must mend it.
+# that is let through must mend it. Only the runs that are killed have their trial, of 2.1's.
 killed() {
-  local what=$1 prepare=$2 action=$3 call n status steps=0 bad=0
+  local what=$1 prepare=$2 action=$3 call n status steps=0 bad=0 TRIAL=--no-start
   STATES=0
   for call in $CALLS; do
     n=1
     while :; do
       $prepare >"$W/out/prepare" 2>&1 || { not_ok "$what: cannot prepare: $(tail -1 "$W/out/prepare")"; return; }
+      [ "$CTD_VERSION" != 2.1 ] || TRIAL=
       set_options
+      TRIAL=--no-start
       ( # In a shell of its own, which keeps its remark on the death to itself.
         strace -qq -o "$W/strace" -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
           "$BIN/usherctl" runtime "$action" "${OPTIONS[@]}" >"$W/out/killed" 2>&1
@@ -140,6 +142,82 @@ killed() {
 nothing() { rm -rf "$SPECS" "$PROGRAMS"; rm -f "$CTD"/.config.toml*; cp "$W/original.toml" "$CONFIG"; }
 current() { nothing; runtime install; }
 older() { nothing; SOURCE=$BIN/tests/hook_older runtime install; }
+
+# Started on trial, beside the one that runs.
+on_trial() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -q -- "--config $CTD/root/.usher-star[t]/"; }
+nothing_of_a_trial() { ! on_trial && [ ! -e "$CTD/root/.usher-start" ] && ! grep -q usher-start /proc/self/mountinfo; }
+third_runtime() { # SPEC
+  printf '\n[plugins."%s".containerd.runtimes.third]\n  runtime_type = "io.containerd.runc.v2"\n  base_runtime_spec = "%s"\n' \
+    "$CRI_ID" "$1" >>"$CONFIG"
+}
+snapshotter() {
+  if [ "$CTD_VERSION" = 2.1 ]; then
+    printf '\n[plugins."io.containerd.cri.v1.images"]\n  snapshotter = "%s"\n' "$1" >>"$CONFIG"
+  else
+    sed -i "s|^ *default_runtime_name = .*|&\n  snapshotter = \"$1\"|" "$CONFIG"
+    echo >>"$CONFIG"
+  fi
+}
+unchanged() { cmp "$CONFIG" "$W/broken.toml" && ! ls "$SPECS"/base-* >/dev/null 2>&1; }
+# What is read and does not start is refused, in containerd's words, and nothing is changed by it.
+refused() { # refused WHAT WORDS EDIT…: what was done to the configuration
+  local what="$CTD_VERSION: $1" words=$2
+  shift 2
+  nothing
+  "$@"
+  cp "$CONFIG" "$W/broken.toml"
+  dump >/dev/null 2>"$W/why" || not_ok "$what: config dump refuses it already: $(tail -1 "$W/why")"
+  runtime install --handler runc >"$W/out/refused" 2>&1 && not_ok "$what: was installed"
+  check "$what: refused, in containerd's words" grep -q "does not start on the edited .*$words" "$W/out/refused"
+  check "$what: the file is what it was" unchanged
+  nothing_of_a_trial || not_ok "$what: something of the trial is left"
+}
+does_not_start() {
+  local v=$CTD_VERSION pid signal
+  refused "a base spec that is not there" 'no such file' third_runtime "$W/none.json"
+  check "$v: nor would it on the old one, which is said" grep -q 'nor does it on the one that is there now' "$W/out/refused"
+  runtime install --handler runc --no-start >"$W/out/unasked" 2>&1
+  check "$v: who asks for no trial gets none, and is told" grep -q 'was not started on it, as was asked' "$W/out/unasked"
+  echo '{"ociVersion": "1.0.2", "process": 7}' >"$W/number.json"
+  refused "a base spec of the wrong shape" 'cannot unmarshal number' third_runtime "$W/number.json"
+  refused "an unknown snapshotter" 'failed to find snapshotter' snapshotter nosuch
+
+  # What belongs to the node is neither waited for nor touched.
+  nothing
+  mkdir -p "$W/launch"
+  printf '#!/bin/sh\ntouch %s\n' "$W/launched" >"$W/launch/10-mark"
+  chmod +x "$W/launch/10-mark"
+  sed -i "s|^ *plugin_path = .*|    plugin_path = \"$W/launch\"|" "$CONFIG"
+  snapshotter remote
+  printf '%s\n' '[proxy_plugins.remote]' '  type = "snapshot"' "  address = \"$W/remote.sock\"" \
+    '[metrics]' '  address = "192.0.2.1:1338"' '[cgroup]' '  path = "/usher-nosuch"' >>"$CONFIG"
+  runtime install >"$W/out/apart" 2>&1
+  check "$v: another process's snapshotter and addresses that are not here do not stand in the way" \
+    grep -q 'was started on it, on trial' "$W/out/apart"
+  check "$v: and neither NRI's plugins nor a cgroup are begun" \
+    sh -c "[ ! -e '$W/launched' ] && [ ! -e /sys/fs/cgroup/usher-nosuch ]"
+
+  # Ended in the middle, which is long here.
+  printf '#!/bin/sh\ncase $* in *usher-start/config.toml) echo $$ >%s; exec sleep 60 ;; esac\nexec %s "$@"\n' \
+    "$W/trial" "$CTD_TREE/usr/bin/containerd" >"$W/slow"
+  chmod +x "$W/slow"
+  for signal in TERM KILL; do
+    nothing
+    rm -f "$W/trial"
+    set_options
+    "$BIN/usherctl" runtime install "${OPTIONS[@]}" --set "containerd=$W/slow" >"$W/out/ended" 2>&1 &
+    pid=$!
+    wait_for 30 test -s "$W/trial" || not_ok "$v: no trial begins"
+    kill -$signal $pid
+    wait $pid 2>/dev/null
+    check "$v: ended by $signal in its trial, it leaves the file" same
+    check "$v: and no process" wait_for 5 sh -c "! kill -0 \$(cat '$W/trial')"
+    [ $signal = KILL ] || nothing_of_a_trial || not_ok "$v: ended by $signal, it leaves a directory"
+  done
+  check "$v: what a killed one leaves is cleared up by the next" runtime install
+  nothing_of_a_trial || not_ok "$v: what a killed one has left is still there"
+  nothing
+}
 
 by_version() {
   local v=$1
@@ -240,6 +318,14 @@ by_version() {
   check "$v: after it the program goes" runtime uninstall
   check "$v: and nothing is left" nothing_left
   check "$v: containerd runs as before" plugin_ok cri
+  if [ "$v" = 1.6 ]; then
+    server_stop
+    mode closed
+    check "$v: the agent's adapter is degraded where the hook is not installed, and says what to do" sh -c \
+      "'$BIN/usherctl' --socket '$W/run/admin.sock' adapters | grep -q 'runc (no base runtime spec).*run: usherctl runtime install containerd'"
+    agent_kill
+    server_start
+  fi
   containerd_stop
 
   # 5. Modes.
@@ -278,9 +364,12 @@ by_version() {
     "$([ "$v" = 2.1 ] && echo 3 || echo 2)" >"$CONFIG"
   cp "$CONFIG" "$W/bad.toml"
   runtime install >"$W/out/bad" 2>&1
-  check "$v: a file that containerd does not take is refused" grep -q 'does not take the edited' "$W/out/bad"
+  check "$v: a file that containerd does not take is refused" grep -q 'does not start on the edited' "$W/out/bad"
   check "$v: and left as it is" cmp "$CONFIG" "$W/bad.toml"
   nothing
+
+  CRI_ID=$cri_id
+  does_not_start
 
   # 8. Killed at each step.
   if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true 2>/dev/null; then

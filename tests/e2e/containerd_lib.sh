@@ -34,6 +34,7 @@ configure() { # configure MODE [line…]
     cat <<T
 [adapters.containerd]
 mode = "$1"
+runtimes = ["runc"]
 nri.socket = "$NRI"
 cri.socket = "$CRI"
 cri.deadline_ms = 5000 # a machine that builds something else meanwhile is slow

@@ -158,8 +158,9 @@ start weak1 shop
 may_not "its containers are refused while a policy cannot be carried out" weak1
 host_policy payments true
 check "one that may be degraded is taken" send '2$'
-start weak2 payments
+POST_START=$(our_hook poststart) start weak2 payments
 check "then its containers start, by the host's word" ran weak2
+check "and the host is told that they run, by the hook's" heard '^report weak2 1'
 start weak3 -
 may_not "or do not" weak3
 agent_stop

@@ -30,6 +30,11 @@ on = "exec"
 paths = ["/denied/"]
 action = "deny"
 [[rule]]
+name = "low-ports"
+on = "bind"
+ports = ["0-1023"]
+action = "deny"
+[[rule]]
 name = "block"
 on = "connect"
 to = ["10.9.0.0/16"]
@@ -116,6 +121,7 @@ for uid in ${HOSTILE_CONTROL:+c1000 c0} 1000 0; do
   held "io_uring connect" $hostile uring-connect 10.9.0.1 80
   held "io_uring sendmsg" $hostile uring-sendmsg 10.9.0.1 80
   held "sendmmsg" $hostile sendmmsg 10.9.0.1 80
+  held "a port of the kernel's choice" $probe listen 4 tcp 0.0.0.0 0
   held "an IPv4 address on an IPv6 socket" $hostile v4-on-v6 10.9.0.1 80
   held "a datagram socket connected elsewhere first" $hostile reconnect 127.0.0.1 10.9.0.1 80
   unmarked "execveat of a descriptor" $hostile fexec /denied/probe mark /marks/it

@@ -231,6 +231,7 @@ bundle() {
  "hooks":{"createRuntime":[${BEFORE_RUNTIME:-}$(our_hook createRuntime)${AFTER_RUNTIME:-}],
   "createContainer":[${CREATE_CONTAINER:-}],
   "startContainer":[${START_CONTAINER:-}],
+  "poststart":[${POST_START:-}],
   "poststop":[$(our_hook poststop)]},
  "linux":{"cgroupsPath":"/usher-test-$$/$name",
   "namespaces":[{"type":"mount"},{"type":"pid"},{"type":"ipc"},{"type":"uts"}${NETNS:-,{\"type\":\"network\"\}}]}}

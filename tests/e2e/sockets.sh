@@ -36,6 +36,12 @@ name = "allowlist"
 namespaces = ["strict"]
 [defaults]
 connect = "deny"
+bind = "deny"
+[[rule]]
+name = "server"
+on = "bind"
+ports = ["8080"]
+action = "allow"
 [[rule]]
 name = "web"
 on = "connect"
@@ -82,6 +88,8 @@ is 1 "AF_UNSPEC sendto on an IPv4 socket" sendto unspec udp 10.9.2.3 53
 is 1 "bind to a denied port" bind 4 tcp 127.0.0.1 80
 is 1 "bind to a denied port, IPv6" bind 6 tcp :: 80
 is 0 "bind to an allowed port" bind 4 tcp 127.0.0.1 8080
+is 0 "listen on an allowed port" listen 4 tcp 127.0.0.1 8081
+is 0 "listen without a port where no rule is about it" listen 4 tcp 127.0.0.1 0
 is 0 "a unix socket" unix /tmp/none
 is 1 "MPTCP" socket 2 1 262
 is 1 "a raw socket" socket 2 3 1
@@ -97,6 +105,13 @@ is 0 "allow-list: what it names" connect 4 tcp 10.9.2.3 443
 is 1 "allow-list: another port" connect 4 tcp 10.9.2.3 80
 is 1 "allow-list: another protocol" connect 4 udp 10.9.2.3 443
 is 1 "allow-list: another address" connect 4 tcp 10.8.0.1 443
+is 0 "allow-list: listen on what it names" listen 4 tcp 127.0.0.1 8080
+if [ "$BACKEND" = lsm ]; then
+  is 1 "allow-list: listen without a port" listen 4 tcp 127.0.0.1 0
+  is 1 "allow-list: listen without a port, IPv6" listen 6 tcp ::1 0
+else
+  skip_part "allow-list: listen without a port: no cgroup program sees it"
+fi
 [ "$BACKEND" != lsm ] || is 1 "TCP fast open to a denied address" sendto 4 tcp 10.8.0.1 80
 check "an event names policy and rule" sh -c "'$BIN/usherctl' --socket '$W/run/admin.sock' events --history 200 --json | grep -q 'no-block'"
 delete "$rt" sock

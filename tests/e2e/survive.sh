@@ -55,14 +55,20 @@ T
 allowed_now() { exec_in "$rt" keep /denied/probe mark /marks/now; }
 check "a changed policy reaches the adopted workload" wait_for 10 allowed_now
 
-# The agent comes back inside the hook's deadline.
+# The agent comes back inside the hook's deadline, and to a file of its own that somebody spoiled.
 agent_stop
+deny_programs no-denied
+echo nonsense >>"$W/run/rules"
 bundle retry payments retry main -- /usr/bin/probe mark /marks/retry
 run "$rt" retry &
 hook_run=$!
 agent_start
 wait "$hook_run"
 check "a hook waits for an agent that restarts" test -e "$W/marks/retry"
+check "names of rules that cannot be read are set aside, and said" \
+  sh -c "test -s '$W/run/rules.set-aside' && '$BIN/usherctl' --socket '$W/run/admin.sock' status | grep -q set-aside"
+check "and what runs is under its policy" wait_for 10 denied spoiled
+check "by its name" sh -c "grep '\"event\":\"verdict\"' '$W/usherd.log' | tail -n 1 | grep -q denied-programs"
 delete "$rt" retry
 
 delete "$rt" keep

@@ -49,7 +49,7 @@ void check(const v1::FromGuest& said) {
     require(said.claim().nonce().size() == kNonceSize);
     require(!said.claim().container_id().empty() &&
             said.claim().container_id().size() <= kMaxContainerId);
-    require(verdict_message(said.claim(), nullptr, "why", false).size() <= kMaxFrame);
+    require(verdict_message(said.claim(), nullptr, "why", false)->size() <= kMaxFrame);
   }
   require(!said.has_told() || said.told().event().size() <= kMaxEvent);
   require(!said.has_hello() || said.hello().token().empty() ||

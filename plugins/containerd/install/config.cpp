@@ -41,9 +41,12 @@ class Reader {
     read_runtimes();
     read_nri();
     for (const auto& file : config_.files) {
-      const auto* leaf = file.view.leaf({"grpc", "address"});
-      if (leaf != nullptr && leaf->text && !leaf->text->empty()) {
-        config_.address = *leaf->text;
+      for (const auto& [path, to] :
+           {std::pair(KeyPath{"grpc", "address"}, &config_.address), {{"root"}, &config_.root}}) {
+        const auto* leaf = file.view.leaf(path);
+        if (leaf != nullptr && leaf->text && !leaf->text->empty()) {
+          *to = *leaf->text;
+        }
       }
     }
     return std::move(config_);
@@ -260,7 +263,6 @@ class Reader {
         nri.off.emplace_back(where, key);
       }
     }
-    nri.enabled = nri.off.empty() && nri.disabled.empty();
   }
 
   const install::Node& node_;

@@ -33,7 +33,6 @@ struct Runtime {
 };
 
 struct Nri {
-  bool enabled = false;
   std::string socket = "/var/run/nri/nri.sock";
   std::string disabled;  // not empty: the place of a disabled_plugins that names it
   // What keeps plugins out, and must be false: the file where that is to be written, and the key.
@@ -49,6 +48,8 @@ struct Config {
   std::vector<Runtime> runtimes;  // in name order
   Nri nri;
   std::string address = "/run/containerd/containerd.sock";  // of its API, CRI's among them
+
+  std::string root = "/var/lib/containerd";  // where it keeps what it has
 
   KeyPath runtime_table(const std::string& runtime) const;
 };

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "base/escape.hpp"
-#include "base/glob.hpp"
 #include "containerd/install/base_spec.hpp"
 #include "containerd/install/edit.hpp"
 #include "containerd/install/files.hpp"
+#include "containerd/install/kata.hpp"
 #include "containerd/install/lines.hpp"
 #include "install/or_throw.hpp"
 
@@ -32,10 +32,7 @@ class Drafter {
     draft_.config =
         or_throw(read_config(node_, options_.config, draft_.generation, Ours::taken_back));
     for (auto& runtime : draft_.config.runtimes) {
-      runtime.kata =
-          runtime.kata || std::ranges::any_of(options_.kata_handlers, [&](const std::string& glob) {
-            return glob_matches(glob, runtime.name);
-          });
+      runtime.kata = runtime.kata || is_among(options_.kata_handlers, runtime.name);
     }
     if (options_.mode == Mode::closed) {
       choose_runtimes();

@@ -42,6 +42,4 @@ struct TakenBack {
 };
 Result<TakenBack> take_back(std::string_view text, std::string_view name);
 
-bool has_marks(std::string_view text);
-
 }  // namespace usher::containerd

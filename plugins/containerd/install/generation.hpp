@@ -14,8 +14,6 @@ struct Generation {
 
   // An imported file's tables are merged with those before it; else a whole plugin's are replaced.
   bool merges() const { return major >= 2; }
-  // A runtime that is configured takes the place of the built-in one with all its settings.
-  bool forgets_defaults() const { return major < 2; }
   bool has_nri() const { return major >= 2 || minor >= 7; }
   bool nri_on_by_default() const { return major >= 2; }
   // The newest `version` of its configuration file.

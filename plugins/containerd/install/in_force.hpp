@@ -2,21 +2,15 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <string>
-#include <string_view>
 
 #include "base/error.hpp"
+#include "containerd/install/handlers.hpp"
 
 namespace usher::containerd {
 
-// A runtime's name, and its base_runtime_spec.
-using BaseSpecs = std::map<std::string, std::string>;
-
 // From CRI's verbose Status, on the socket at `socket` as it lies here. Waits for the answer.
-Result<BaseSpecs> specs_in_force(const std::string& socket, std::chrono::milliseconds deadline);
-
-// From the text that containerd gives there as its "config".
-Result<BaseSpecs> specs_in(std::string_view json);
+// Errors: the channel's (cri/channel.hpp).
+Result<Handlers> in_force(const std::string& socket, std::chrono::milliseconds deadline);
 
 }  // namespace usher::containerd

@@ -8,6 +8,7 @@
 #include "containerd/install/edit.hpp"
 #include "containerd/install/files.hpp"
 #include "containerd/install/serving.hpp"
+#include "containerd/install/trial.hpp"
 #include "install/diff.hpp"
 #include "install/or_throw.hpp"
 #include "install/program.hpp"
@@ -46,50 +47,20 @@ class ContainerdRun : private install::Run {
         files_.remove_leftovers(file.path);
       }
       files_.remove_own_leftovers();
+      or_throw(Trial::remove_leftovers(options_, node(), draft.config.root));
       files_.own_spec_dir();
     }
     // In mode inject it is the adapter that names it.
     if (!program.empty()) {
       put_program(program);
     }
-    for (const auto& spec : draft.specs) {
-      put_spec(spec);
-    }
-    put_config(draft);
+    put_all(draft);
     remove_specs(draft);
     const auto running = serving(options_, node(), names_of(draft));
     if (options_.mode != Mode::inject && !running.all.empty() && running.stale.empty()) {
       prune(program, {options_.spec_dir});
     }
     say_the_rest(draft, program);
-  }
-
-  void uninstall() {
-    lock_to_remove();
-    files_.check_owner();
-    const auto paths = all_paths();
-    for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
-      take_out(*path);
-    }
-    for (const auto& spec : files_.specs()) {
-      if (const auto by = files_.named_by(spec, paths); by.empty()) {
-        remove(spec, "containerd begins no container with it any more");
-      } else {
-        report().step(USHER_STEP_MANUAL, spec,
-                      "stays, as " + by + " names it in a line that is not Usher's");
-      }
-    }
-    files_.leave_spec_dir();
-    files_.remove_own_leftovers();
-    const auto running = serving(options_, node(), {paths.begin(), paths.end()});
-    if (install::installed_programs(node(), options_).empty()) {
-      return;
-    }
-    if (const auto why = still_called(options_, running); !why.empty()) {
-      report().step(USHER_STEP_MANUAL, options_.hook_dir, why);
-      return;
-    }
-    remove_programs({options_.spec_dir});
   }
 
  private:
@@ -114,9 +85,17 @@ class ContainerdRun : private install::Run {
            [&] { or_throw(node().put(spec.path, spec.after, 0644)); });
   }
 
-  // One after the other, and none where the real containerd does not take it.
-  void put_config(const Draft& draft) {
+  // A signal that comes meanwhile takes effect when all is in its place, or back in it.
+  void put_all(const Draft& draft) {
+    const SignalsHeld held;
+    std::vector<const DraftFile*> specs;
     std::vector<const DraftFile*> edits;
+    for (const auto& spec : draft.specs) {
+      put_spec(spec);
+      if (spec.before != spec.after) {
+        specs.push_back(&spec);
+      }
+    }
     for (const auto& file : draft.files) {
       if (file.before == file.after) {
         report().step(USHER_STEP_KEEP, file.path, "is as it should be already");
@@ -124,9 +103,71 @@ class ContainerdRun : private install::Run {
         edits.push_back(&file);
       }
     }
-    for (const auto* file : edits) {
-      try_out(*file, draft, edits.size() == 1 && file->path == options_.config);
+    if (apply() && !(specs.empty() && edits.empty())) {
+      try_out(draft, edits, specs);
     }
+    put_config(draft, edits);
+  }
+
+  // Nothing of the configuration was written yet; where this throws, the specs are as they were.
+  void try_out(const Draft& draft, const std::vector<const DraftFile*>& edits,
+               const std::vector<const DraftFile*>& specs) {
+    if (!options_.try_start) {
+      for (const auto* file : edits) {
+        if (const auto read = try_to_read(*file, draft, edits.size() == 1); !read) {
+          put_specs_back(specs);
+          throw Failure(read.error().message);
+        }
+      }
+      report().step(USHER_STEP_KEEP, options_.config,
+                    "containerd was not started on it, as was asked for: whether it will start is "
+                    "seen at its restart");
+      return;
+    }
+    const Trial trial(options_, node(), programs_, draft);
+    const auto tried = trial.run(edits);
+    if (tried) {
+      report().step(USHER_STEP_KEEP, options_.config,
+                    "containerd was started on it, on trial and apart, and came up with CRI");
+      return;
+    }
+    put_specs_back(specs);
+    const bool was_sound = draft.config.missing || SignalsHeld::one_waits() || trial.run_as_it_is();
+    throw Failure("containerd does not start on the edited " + escape(options_.config) +
+                  ", which was left as it is: " + tried.error().message +
+                  (was_sound ? "" : "; nor does it on the one that is there now: mend that first") +
+                  "; the setting try_start (--no-start) leaves this trial out");
+  }
+
+  void put_specs_back(const std::vector<const DraftFile*>& specs) {
+    for (const auto* spec : specs) {
+      if (spec->before) {
+        or_throw(node().put(spec->path, *spec->before, 0644));
+      } else {
+        or_throw(node().remove(spec->path));
+      }
+    }
+  }
+
+  Result<> try_to_read(const DraftFile& file, const Draft& draft, bool alone) {
+    const auto candidate = files_.candidate_path(file.path);
+    or_throw(node().make_directories(std::filesystem::path(candidate).parent_path()));
+    or_throw(node().put(candidate, file.after, 0600));
+    const auto dump = programs_.dump(candidate);
+    or_throw(node().remove(candidate));
+    if (!dump) {
+      return fail("containerd does not take the edited " + escape(file.path) +
+                  ", which was left as it is: " + dump.error().message);
+    }
+    alone = alone && file.path == options_.config;
+    if (const auto missing = alone ? missing_in(*dump, draft, options_) : ""; !missing.empty()) {
+      return fail("containerd reads the edited " + escape(file.path) +
+                  " in another way than it is meant, so it was left as it is: " + missing);
+    }
+    return {};
+  }
+
+  void put_config(const Draft& draft, const std::vector<const DraftFile*>& edits) {
     std::vector<const DraftFile*> done;
     for (const auto* file : edits) {
       if (apply()) {
@@ -145,25 +186,6 @@ class ContainerdRun : private install::Run {
     }
     if (apply() && !edits.empty()) {
       check_whole(draft, done);
-    }
-  }
-
-  void try_out(const DraftFile& file, const Draft& draft, bool alone) {
-    if (!apply()) {
-      return;
-    }
-    const auto candidate = files_.candidate_path(file.path);
-    or_throw(node().make_directories(std::filesystem::path(candidate).parent_path()));
-    or_throw(node().put(candidate, file.after, 0600));
-    const auto dump = programs_.dump(candidate);
-    or_throw(node().remove(candidate));
-    if (!dump) {
-      throw Failure("containerd does not take the edited " + escape(file.path) +
-                    ", which was left as it is: " + dump.error().message);
-    }
-    if (const auto missing = alone ? missing_in(*dump, draft, options_) : ""; !missing.empty()) {
-      throw Failure("containerd reads the edited " + escape(file.path) +
-                    " in another way than it is meant, so it was left as it is: " + missing);
     }
   }
 
@@ -223,59 +245,6 @@ class ContainerdRun : private install::Run {
     }
   }
 
-  // All that may hold lines of ours, in the order in which they were written. A configuration that
-  // cannot be read whole must not keep ours in it.
-  std::vector<std::string> all_paths() const {
-    std::vector<std::string> out = {options_.config};
-    const auto add = [&out](const std::string& path) {
-      if (std::ranges::find(out, path) == out.end()) {
-        out.push_back(path);
-      }
-    };
-    if (const auto generation = programs_.generation()) {
-      if (const auto config = read_config(node(), options_.config, *generation, Ours::taken_back)) {
-        for (const auto& file : config->files) {
-          add(file.path);
-        }
-      }
-    }
-    for (const auto& path : files_.edited()) {
-      add(path);
-    }
-    return out;
-  }
-
-  void take_out(const std::string& path) {
-    files_.remove_leftovers(path);
-    const auto now = content_of(path, kMaxConfig);
-    if (!now) {
-      return;
-    }
-    const auto back = or_throw(take_back(*now, path));
-    for (const auto& left : back.left) {
-      report().step(USHER_STEP_MANUAL, path, left);
-    }
-    const bool existed = files_.has_backup(path);
-    if (back.text != *now) {
-      if (back.text.empty() && !existed) {
-        remove(path, "there was none before");
-        return;
-      }
-      change(USHER_STEP_REPLACE, path, "without Usher's lines",
-             install::unified_diff(*now, back.text, path),
-             [&] { files_.put(path, now, back.text); });
-    }
-    if (existed && apply()) {
-      const auto backup = options_.backup_path(path);
-      if (files_.drop_backup(path, back.text)) {
-        report().step(USHER_STEP_REMOVE, backup, "the file is again as it was");
-      } else {
-        report().step(USHER_STEP_KEEP, backup,
-                      "the file as it was before; it was changed since by others");
-      }
-    }
-  }
-
   const InstallOptions& options_;
   ConfigFiles files_;
   Programs programs_;
@@ -288,9 +257,6 @@ void plan_containerd(const InstallOptions& options, Report& report) {
 }
 void install_containerd(const InstallOptions& options, Report& report) {
   ContainerdRun(options, report, true).install();
-}
-void uninstall_containerd(const InstallOptions& options, Report& report) {
-  ContainerdRun(options, report, true).uninstall();
 }
 
 }  // namespace usher::containerd

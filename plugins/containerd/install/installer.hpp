@@ -11,11 +11,11 @@ namespace usher::containerd {
 
 // What install would do.
 void plan_containerd(const InstallOptions& options, plugin::Report& report);
-// Refuses, without a trace in the configuration, what the node's own containerd does not read, or
-// reads in another way than it is meant.
+// Refuses, without a trace in the configuration, what the node's own containerd does not read,
+// reads in another way than it is meant, or does not start on.
 void install_containerd(const InstallOptions& options, plugin::Report& report);
-// Our own lines alone; a program or a spec that a containerd that runs may still use stays until it
-// was restarted and this is run again.
+// In uninstaller.cpp. Our own lines alone; a program or a spec that a containerd that runs may
+// still use stays until it was restarted and this is run again.
 void uninstall_containerd(const InstallOptions& options, plugin::Report& report);
 // In verify.cpp. Also asks the containerd that runs.
 void verify_containerd(const InstallOptions& options, plugin::Report& report);

@@ -33,8 +33,9 @@ std::string Programs::seen(const std::string& path, const std::string& chosen) c
   return chosen.empty() ? path : node_.follow(path).string();
 }
 
-Result<install::Output> Programs::run(const std::string& program, const std::string& chosen,
-                                      std::vector<std::string> arguments) const {
+Result<std::vector<std::string>> Programs::command(const std::string& program,
+                                                   const std::string& chosen,
+                                                   std::vector<std::string> arguments) const {
   std::string path = chosen;
   std::error_code none;
   std::vector<std::string> directories(kDirectories.begin(), kDirectories.end());
@@ -58,11 +59,27 @@ Result<install::Output> Programs::run(const std::string& program, const std::str
     command = {chroot, options_.root, path};
   }
   command.insert(command.end(), arguments.begin(), arguments.end());
-  auto output = install::run_command(command, {"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-                                     kDeadline, kMaxOutput);
-  std::string said = path;
-  for (const auto& argument : arguments) {
-    said += " " + argument;
+  return command;
+}
+
+Result<std::vector<std::string>> Programs::containerd(std::vector<std::string> arguments) const {
+  return command("containerd", options_.containerd, std::move(arguments));
+}
+
+std::vector<std::string> Programs::environment() {
+  return {"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+}
+
+Result<install::Output> Programs::run(const std::string& program, const std::string& chosen,
+                                      std::vector<std::string> arguments) const {
+  const auto words = command(program, chosen, std::move(arguments));
+  if (!words) {
+    return std::unexpected(words.error());
+  }
+  auto output = install::run_command(*words, environment(), kDeadline, kMaxOutput);
+  std::string said;
+  for (const auto& word : *words) {
+    said += (said.empty() ? "" : " ") + word;
   }
   if (!output) {
     return fail_in(escape(said), output.error());

@@ -26,10 +26,19 @@ class Programs {
   // the node) and what it imports. Errors: those with which it would not start.
   Result<TomlView> dump(const std::string& config) const;
   Result<std::string> default_spec() const;
+  // The command that runs the node's containerd with these arguments.
+  Result<std::vector<std::string>> containerd(std::vector<std::string> arguments) const;
+  static std::vector<std::string> environment();
+  // A path on the node, as containerd sees it.
+  std::string seen_by_containerd(const std::string& path) const {
+    return seen(path, options_.containerd);
+  }
   // `ctr plugins ls` of the containerd that serves `address`, a line each.
   Result<std::string> plugins(const std::string& address) const;
 
  private:
+  Result<std::vector<std::string>> command(const std::string& program, const std::string& chosen,
+                                           std::vector<std::string> arguments) const;
   Result<install::Output> run(const std::string& program, const std::string& chosen,
                               std::vector<std::string> arguments) const;
   // A path on the node, as a program that run() starts sees it.

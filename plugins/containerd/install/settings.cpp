@@ -56,6 +56,7 @@ InstallOptions InstallOptions::from(const plugin::Settings& settings) {
   o.spec_dir = settings.text("spec_dir", o.spec_dir);
   o.containerd = settings.text("containerd", "");
   o.ctr = settings.text("ctr", "");
+  o.try_start = settings.boolean("try_start", o.try_start);
   for (const auto& [key, path] : {std::pair<std::string, std::string>("config", o.config),
                                   {"spec_dir", o.spec_dir},
                                   {"containerd", o.containerd},

@@ -25,6 +25,8 @@ struct InstallOptions : install::Options {
   // As seen from here. Empty: the node's own, run with the node's root directory.
   std::string containerd;
   std::string ctr;
+  // False: the edited configuration is read by containerd, but it is not started on it.
+  bool try_start = true;
 
   // Keys that it does not know are the adapter's. Throws plugin::Failure that names the setting.
   static InstallOptions from(const plugin::Settings& settings);

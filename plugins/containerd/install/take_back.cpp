@@ -65,11 +65,6 @@ bool keeps_the_rest(const TomlView& before, const TomlView& after, const Touched
 
 }  // namespace
 
-bool has_marks(std::string_view text) {
-  return std::ranges::any_of(split_lines(text),
-                             [](const Line& line) { return is_ours(mark_of(line.content)); });
-}
-
 Result<TakenBack> take_back(std::string_view text, std::string_view name) {
   TakenBack out;
   const auto lines = split_lines(text);

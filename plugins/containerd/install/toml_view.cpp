@@ -53,7 +53,6 @@ TomlLeaf leaf_of(const toml::node& node, bool inlined) {
   leaf.line = at.begin.line;
   leaf.column = at.begin.column;
   leaf.end_line = at.end.line;
-  leaf.end_column = at.end.column;
   leaf.inlined = inlined;
   return leaf;
 }

@@ -23,8 +23,8 @@ struct TomlLeaf {
   std::optional<bool> flag;
   std::optional<std::int64_t> integer;
   std::optional<std::vector<std::string>> texts;  // an array of strings alone
-  // Of the value; lines and columns from 1, columns count characters. The end is behind the last.
-  std::uint32_t line = 0, column = 0, end_line = 0, end_column = 0;
+  // Of the value; lines and columns from 1, columns count characters. The end is the last line.
+  std::uint32_t line = 0, column = 0, end_line = 0;
   bool inlined = false;  // within { }
 };
 

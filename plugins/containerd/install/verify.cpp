@@ -130,7 +130,7 @@ class Check {
                       escape(other.config) + "\" in [adapters.containerd] and install again");
     }
     // It may run where its process cannot be seen: the socket says then what is in force.
-    if (const auto specs = specs_in_force(cri_socket(draft), kStatusDeadline)) {
+    if (const auto specs = in_force(cri_socket(draft), kStatusDeadline)) {
       compare_specs(draft, *specs);
       ask_plugins(draft);
     } else {
@@ -168,7 +168,7 @@ class Check {
     if (draft.runtimes.empty()) {
       return;
     }
-    const auto specs = specs_in_force(cri_socket(draft), kStatusDeadline);
+    const auto specs = in_force(cri_socket(draft), kStatusDeadline);
     if (specs) {
       compare_specs(draft, *specs);
     } else {
@@ -177,17 +177,17 @@ class Check {
     }
   }
 
-  void compare_specs(const Draft& draft, const BaseSpecs& specs) {
+  void compare_specs(const Draft& draft, const Handlers& told) {
     for (const auto& runtime : draft.runtimes) {
-      const auto found = specs.find(runtime.name);
-      if (found == specs.end() || found->second != options_.spec_path(runtime.name)) {
+      const auto found = told.runtimes.find(runtime.name);
+      const std::string spec = found == told.runtimes.end() ? "" : found->second.base_spec;
+      if (spec != options_.spec_path(runtime.name)) {
         report_.problem("the containerd that runs begins containers of the runtime " +
                         escape(runtime.name) + " with " +
-                        (found == specs.end() || found->second.empty() ? "its own base spec"
-                                                                       : escape(found->second)) +
-                        ", not with " + options_.spec_path(runtime.name) + "; restart it");
+                        (spec.empty() ? "its own base spec" : escape(spec)) + ", not with " +
+                        options_.spec_path(runtime.name) + "; restart it");
       } else {
-        report_.step(USHER_STEP_KEEP, found->second,
+        report_.step(USHER_STEP_KEEP, spec,
                      "the containerd that runs begins containers of the runtime " +
                          escape(runtime.name) + " with it");
       }

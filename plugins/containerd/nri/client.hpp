@@ -72,9 +72,6 @@ class Client {
   // `stopped` is called once, maybe at once; nothing is served or told any more then.
   void stop(std::function<void()> stopped);
 
-  // Requests that were answered by their deadline instead of by the service.
-  std::uint64_t late() const { return late_; }
-
  private:
   struct Wait;
 

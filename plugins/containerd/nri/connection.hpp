@@ -36,8 +36,6 @@ class Reply {
 
   void ok(std::string_view payload = {});
   void fail(Code code, const std::string& why);
-  // Somebody waits for it.
-  bool wanted() const;
 
  private:
   void give(const std::string& data);

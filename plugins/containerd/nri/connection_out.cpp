@@ -17,11 +17,6 @@ void Reply::fail(Code code, const std::string& why) {
   }
 }
 
-bool Reply::wanted() const {
-  const auto connection = connection_.lock();
-  return connection != nullptr && connection->pending_.contains(stream_);
-}
-
 void Reply::give(const std::string& data) {
   if (const auto connection = std::exchange(connection_, {}).lock()) {
     connection->answer(stream_, data);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "base/escape.hpp"
@@ -18,6 +19,24 @@ namespace fs = std::filesystem;
 using plugin::Report;
 
 constexpr std::size_t kMaxFile = 1U << 20;
+
+// What a pod's author could do to the guest's hook with it.
+struct Annotation {
+  const char* name;
+  const char* what;
+  bool bound;  // only to one that is mounted into the guest
+};
+constexpr Annotation kAnnotations[] = {
+    {"guest_hook_path", "leave the guest hook out", false},
+    {"kernel_params", "switch the guest's BPF LSM off", false},
+    {"image", "boot an image without the hook", false},
+    {"initrd", "boot an image without the hook", false},
+    {"kernel", "boot a kernel that enforces nothing", false},
+    {"firmware", "boot what it likes", false},
+    {"shared_fs", "keep the hook's folder out of the guest", true},
+    {"virtio_fs_daemon", "keep the hook's folder out of the guest", true},
+    {"virtio_fs_extra_args", "keep the hook's folder out of the guest", true},
+};
 
 std::string quoted(const std::vector<std::string>& items) {
   std::string out;
@@ -188,14 +207,19 @@ std::vector<std::string> objections(const InstallOptions& options, const Configu
                     ", and Kata knows one folder: put those hooks beside Usher's, or Usher's there "
                     "and set guest_path to it");
     }
-    for (const std::string annotation : {"guest_hook_path", "kernel_params"}) {
-      for (const auto& pattern : patterns_for(hypervisor.enable_annotations, annotation)) {
-        out.push_back("take \"" + escape(pattern) + "\" out of enable_annotations of " + table +
-                      ": with it whoever writes a pod " +
-                      (annotation == "kernel_params"
-                           ? "may switch the guest's BPF LSM off (kernel_params)"
-                           : "may leave the guest hook out (guest_hook_path)"));
+    std::map<std::string, std::string> let_in;  // by pattern
+    for (const auto& [annotation, what, bound] : kAnnotations) {
+      if (bound && !options.bind) {
+        continue;
       }
+      for (const auto& pattern : patterns_for(hypervisor.enable_annotations, annotation)) {
+        auto& all = let_in[pattern];
+        all += (all.empty() ? "" : ", ") + std::string(what) + " (" + annotation + ")";
+      }
+    }
+    for (const auto& [pattern, all] : let_in) {
+      out.push_back("take \"" + escape(pattern) + "\" out of enable_annotations of " + table +
+                    ": with it whoever writes a pod may " + all);
     }
   }
   for (const auto& file : to.over_ours) {

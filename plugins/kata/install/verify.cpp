@@ -31,9 +31,7 @@ class Check {
     const auto version = install::version_of(options_.hook_source, options_);
     check_folder(node_, options_.hooks_dir(), version.value_or(USHER_VERSION));
     if (!options_.image.empty()) {
-      // Paths in the image are the guest's.
-      check_folder(install::Node(node_.follow(options_.image)), options_.guest_path,
-                   version.value_or(USHER_VERSION));
+      check_image(version.value_or(USHER_VERSION));
     }
     auto all = configurations_of(node_);
     for (const auto& problem : all.problems) {
@@ -49,13 +47,26 @@ class Check {
   }
 
  private:
+  void check_image(const std::string& version) {
+    if (!node_.is_directory(options_.image)) {
+      return report_.problem(options_.image +
+                             " is no directory: image is to name the unpacked root of a guest");
+    }
+    // Paths in it are the guest's.
+    check_folder(install::Node(node_.follow(options_.image)), options_.guest_path, version);
+  }
+
   void check_folder(const install::Node& node, const std::string& folder,
                     const std::string& version) {
     for (const std::string stage : kStages) {
       check_stage(node, folder + "/" + stage, version);
     }
     const auto path = folder + "/" + kHookConfig;
-    const auto now = install::or_throw(node.read(path, kMaxFile));
+    const auto read = node.read(path, kMaxFile);
+    if (!read) {
+      return report_.problem(read.error().message + ": the hook stops every container" + kMend);
+    }
+    const auto& now = *read;
     const auto should = hook_config(options_);
     if (!now) {
       report_.problem(path + " is missing: the hook stops every container" + kMend);

@@ -269,8 +269,9 @@ static socklen_t address_of(const char* family, const char* text, int port,
   return sizeof *a;
 }
 
-/* connect|sendto|bind FAMILY(4|6|unspec) tcp|udp ADDRESS PORT. A connection that is refused by the
- * peer was let through by the policy. */
+/* connect|sendto|bind|listen FAMILY(4|6|unspec) tcp|udp ADDRESS PORT; listen binds where PORT is
+ * not 0, and lets the kernel choose otherwise. A connection that is refused by the peer was let
+ * through by the policy. */
 static int do_socket(const char* call, char** argv) {
   struct sockaddr_storage to;
   const socklen_t length = address_of(argv[0], argv[2], atoi(argv[3]), &to);
@@ -281,6 +282,10 @@ static int do_socket(const char* call, char** argv) {
   if (strcmp(call, "connect") == 0) {
     fcntl(s, F_SETFL, O_NONBLOCK);
     result = connect(s, (struct sockaddr*)&to, length);
+  } else if (strcmp(call, "listen") == 0) {
+    if (atoi(argv[3]) != 0 && bind(s, (struct sockaddr*)&to, length) != 0)
+      return verdict("bind", -1);
+    result = listen(s, 1);
   } else if (strcmp(call, "bind") == 0) {
     result = bind(s, (struct sockaddr*)&to, length);
   } else {
@@ -330,7 +335,8 @@ static int usage(void) {
       "  link A B | symlink A B | chmod P | truncate P | bytes DIR | deep DIR LEVELS MODE | chroot "
       "DIR CMD… |\n"
       "  userns-bind SRC DST CMD… | overlay LOWER SCRATCH CMD… | pivot ROOT CMD… |\n"
-      "  connect|sendto|bind 4|6|unspec tcp|udp ADDR PORT | socket FAMILY TYPE PROTOCOL | unix "
+      "  connect|sendto|bind|listen 4|6|unspec tcp|udp ADDR PORT | socket FAMILY TYPE PROTOCOL | "
+      "unix "
       "PATH | talk PATH\n",
       stderr);
   return 64;
@@ -377,7 +383,8 @@ int main(int argc, char** argv) {
     return verdict(c, socket(atoi(rest[0]), atoi(rest[1]), atoi(rest[2])));
   }
   if (n < 4) return usage();
-  if (strcmp(c, "connect") == 0 || strcmp(c, "sendto") == 0 || strcmp(c, "bind") == 0) {
+  if (strcmp(c, "connect") == 0 || strcmp(c, "sendto") == 0 || strcmp(c, "bind") == 0 ||
+      strcmp(c, "listen") == 0) {
     return do_socket(c, rest);
   }
   return usage();

@@ -47,6 +47,7 @@ BOOST_AUTO_TEST_CASE(one_that_waits_at_its_gate_does_not_run_yet) {
   BOOST_REQUIRE(restart());
   BOOST_TEST(!fresh.by_container("c1")->started);
   BOOST_TEST(fresh.by_container("c2")->started);
+  BOOST_TEST((enforcer.slots.at(1).flags & USHER_WORKLOAD_AWAITED) != 0U);
 }
 
 BOOST_AUTO_TEST_CASE(reapplying_replaces_adopted_profiles_and_retires_them) {

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "base/file.hpp"
+#include "doubles.hpp"
 
 namespace usher::agent {
 
@@ -218,6 +219,29 @@ BOOST_AUTO_TEST_CASE(a_missing_file_is_an_error_that_says_what_to_do) {
   const auto result = load_config("/nonexistent/usher.toml");
   BOOST_REQUIRE_EQUAL(result.errors.size(), 1U);
   BOOST_TEST(result.errors[0].find("--config") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_reload_does_not_take_is_told_by_its_keys) {
+  const test::TemporaryDirectory directory;
+  const auto file = directory.path() / "usher.toml";
+  const auto write = [&](const std::string& text) { BOOST_REQUIRE(write_file(file, text)); };
+  write("[enforcement]\nunenrolled = \"audit\"\n[adapters.containerd]\nmode = \"nri\"\n");
+  const auto began = load_config(file);
+  BOOST_REQUIRE(began.errors.empty());
+  BOOST_TEST(changed_since_start(began.config) == "");
+  write(
+      "# the same\n[adapters.containerd]\nmode = \"nri\"\n[enforcement]\nunenrolled = "
+      "\"audit\"\n");
+  BOOST_TEST(changed_since_start(began.config) == "");
+  write(
+      "[enforcement]\nunenrolled = \"deny\"\npod_cgroups = [\"x\"]\n"
+      "[adapters.containerd]\nmode = \"closed\"\n");
+  const auto told = changed_since_start(began.config);
+  BOOST_TEST(told.find("(enforcement.unenrolled, enforcement.pod_cgroups, adapters (their "
+                       "settings)): that needs a restart") != told.npos);
+  write("[enforcement]\nunenrolled = \"never\"\n");
+  BOOST_TEST(changed_since_start(began.config).find("usher.toml:2:") != std::string::npos);
+  BOOST_TEST(changed_since_start(parse_config("", "usher.toml").config) == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

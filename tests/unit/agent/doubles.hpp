@@ -45,7 +45,8 @@ class FakeEnforcer : public enforce::Enforcer {
   std::vector<enforce::Handle> tasks;
   bool enrol_fails = false;  // what a read-back that differs gives
   bool publish_fails = false;
-  std::uint32_t cells = 0;    // in use
+  std::uint32_t cells = 0;  // in use
+  std::vector<usher_cell> cells_of_arena;
   std::uint32_t carried = 0;  // by whatever process is asked about
   std::function<void(const identity::Placement&)> on_enrol;
 
@@ -68,8 +69,11 @@ class FakeEnforcer : public enforce::Enforcer {
     profiles.erase(profile);
     calls.push_back("retire " + std::to_string(profile));
   }
-  const usher_profile& profile(std::uint32_t index) const override { return profiles.at(index); }
-  std::span<const usher_cell> arena() const override { return {}; }
+  const usher_profile& profile(std::uint32_t index) const override {
+    const auto found = profiles.find(index);
+    return found == profiles.end() ? no_profile_ : found->second;
+  }
+  std::span<const usher_cell> arena() const override { return cells_of_arena; }
   std::uint32_t cells_used() const override { return cells; }
 
   Result<std::uint32_t> enrol(const identity::Placement& placement, std::uint32_t profile,
@@ -102,6 +106,10 @@ class FakeEnforcer : public enforce::Enforcer {
   std::uint32_t incarnation(std::uint32_t slot) const override {
     return slots.at(slot).incarnation;
   }
+  Result<> begun(std::uint32_t slot) override {
+    slots.at(slot).flags &= ~USHER_WORKLOAD_AWAITED;
+    return {};
+  }
   Result<> release(std::uint32_t slot) override {
     slots.at(slot).flags |= USHER_WORKLOAD_RELEASED;
     return {};
@@ -128,6 +136,10 @@ class FakeEnforcer : public enforce::Enforcer {
   }
   Result<std::uint32_t> tag_running() override {
     calls.emplace_back("tag");
+    return 0U;
+  }
+  Result<std::uint32_t> tag_running_in(const identity::Placement& placement) override {
+    calls.push_back("tag in " + placement.cgroup_path);
     return 0U;
   }
   Result<std::vector<enforce::Handle>> holders() override { return tasks; }
@@ -160,6 +172,7 @@ class FakeEnforcer : public enforce::Enforcer {
   std::uint32_t next_profile_ = 1;
   bool audit_ = false;
   enforce::Unenrolled unenrolled_;
+  usher_profile no_profile_{};
   std::filesystem::path root_ = "/sys/fs/cgroup";
 };
 
@@ -267,7 +280,9 @@ struct FakeMachine {
             .cgroup_path = [](std::uint64_t) { return std::string(); },
             .now = [] { return std::int64_t{1'700'000'000}; },
             .own_cgroup = 1,
-            .own_container = "agent-itself"};
+            .own_container = "agent-itself",
+            .own_program = {},
+            .own_pod_problem = {}};
   }
 };
 
@@ -292,9 +307,11 @@ struct World {
   ProfileCache profiles{enforcer, rules};
   Lifetimes lifetimes{loop, registry, records, enforcer, journal, locator};
   Sandboxes sandboxes;
-  Enrolment enrolment{{registry, profiles, policies, records, enforcer, host, journal, locator,
-                       sandboxes, std::chrono::milliseconds(100),
-                       [this](std::uint32_t slot) { lifetimes.check(slot); }}};
+  std::vector<std::string> started;  // containers, by a hook's word
+  Enrolment enrolment{
+      {registry, profiles, policies, records, enforcer, host, journal, locator, sandboxes,
+       std::chrono::milliseconds(100), [this](std::uint32_t slot) { lifetimes.check(slot); },
+       [this](const Entry& entry) { started.push_back(entry.workload.identity.container_id); }}};
   Guests guests{{.loop = loop,
                  .sandboxes = sandboxes,
                  .policies = policies,

@@ -93,6 +93,19 @@ BOOST_AUTO_TEST_CASE(a_record_that_cannot_be_written_is_a_refusal_before_the_ker
   BOOST_TEST(enforcer.calls.empty());
 }
 
+BOOST_AUTO_TEST_CASE(status_warns_as_long_as_records_cannot_be_written) {
+  container("c1", 100, 50);
+  BOOST_TEST(enrolment.warnings().empty());
+  std::filesystem::rename(run.path() / "workloads", run.path() / "kept");
+  BOOST_REQUIRE(write_file(run.path() / "workloads", "in the way"));
+  BOOST_TEST(!gate("c1", 100));
+  BOOST_REQUIRE(enrolment.warnings().size() == 1U);
+  BOOST_TEST(enrolment.warnings().front().find("record cannot be written") != std::string::npos);
+  std::filesystem::remove(run.path() / "workloads");
+  BOOST_TEST(gate("c1", 100));
+  BOOST_TEST(enrolment.warnings().empty());
+}
+
 BOOST_AUTO_TEST_CASE(refusals_say_what_is_wrong) {
   container("c1", 100, 50);
   BOOST_TEST(refused_with(hook(v1::HOOK_STAGE_CREATE_RUNTIME, "c1", 0), "names no pid"));
@@ -185,6 +198,19 @@ BOOST_AUTO_TEST_CASE(poststop_never_ends_what_still_has_its_cgroup) {
   machine.cgroups.erase(50);
   hook(v1::HOOK_STAGE_POSTSTOP, "c1", 0);
   BOOST_TEST(registry.by_container("c1")->workload.ended);
+}
+
+BOOST_AUTO_TEST_CASE(a_poststart_hook_is_told_once_and_not_where_the_kernel_was_first) {
+  container("c1", 100, 50);
+  BOOST_TEST(gate("c1", 100));
+  hook(v1::HOOK_STAGE_POSTSTART, "c1", 100);
+  hook(v1::HOOK_STAGE_POSTSTART, "c1", 100);
+  BOOST_TEST(started == std::vector<std::string>{"c1"});
+  container("c2", 101, 51);
+  BOOST_TEST(gate("c2", 101));
+  registry.by_container("c2")->started = true;
+  hook(v1::HOOK_STAGE_POSTSTART, "c2", 101);
+  BOOST_TEST(started.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_container_id_is_taken_over_only_from_an_ended_one) {

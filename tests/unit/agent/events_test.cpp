@@ -225,8 +225,37 @@ BOOST_AUTO_TEST_CASE(a_rule_file_cut_off_by_a_crash_is_repaired) {
   BOOST_TEST(again->id({"new", "rule"}) == record.rule + 1);
   BOOST_REQUIRE(again->save());
   BOOST_TEST(RuleTable::open(file).has_value());
-  BOOST_REQUIRE(write_file(file, "nonsense\n"));
-  BOOST_TEST(!RuleTable::open(file));
+}
+
+// A node whose agent does not start for that starts nothing any more.
+BOOST_AUTO_TEST_CASE(
+    a_rule_file_that_cannot_be_read_is_set_aside_and_numbers_go_on_above_the_kernels) {
+  const auto file = run.path() / "rules";
+  BOOST_REQUIRE(write_file(file, "[\"p\",\"r\",70]\nnonsense\n[\"q\",\"r\",71]\n"));
+  auto table = RuleTable::open(file);
+  BOOST_REQUIRE(table.has_value());
+  BOOST_TEST(table->set_aside().find("rules:2: expected") != std::string::npos);
+  BOOST_TEST(*read_file(run.path() / "rules.set-aside") ==
+             "[\"p\",\"r\",70]\nnonsense\n[\"q\",\"r\",71]\n");
+  BOOST_TEST(table->name(70) == nullptr);
+
+  enforcer.cells_of_arena.resize(4);
+  enforcer.cells_of_arena[3].rule_id[1] = 90;
+  enforcer.cells_of_arena[3].rule_id[2] = 1000;  // of no rule
+  usher_profile pinned{};
+  pinned.kind[USHER_EXEC].rules = 18;
+  pinned.kind[USHER_EXEC].rule_ids = 2;
+  enforcer.profiles[7] = pinned;
+  BOOST_TEST(highest_rule(enforcer) == 90U);
+  enforcer.profiles[7].kind[USHER_BIND].groups = 1;
+  enforcer.profiles[7].kind[USHER_BIND].group[0].rule = 95;
+  table->begin_above(highest_rule(enforcer));
+  BOOST_TEST(table->id({"p", "r"}) == 96U);
+  BOOST_REQUIRE(table->save());
+  auto again = RuleTable::open(file);
+  BOOST_REQUIRE(again.has_value());
+  BOOST_TEST(again->set_aside().empty());
+  BOOST_TEST(again->name(96)->policy == "p");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -38,81 +38,10 @@ BOOST_AUTO_TEST_CASE(a_gate_that_names_neither_pid_nor_cgroup_is_refused) {
   BOOST_TEST(fails_with(starting("c1", 0), "neither a pid nor a cgroup"));
 }
 
-BOOST_AUTO_TEST_CASE(a_running_container_is_enrolled_and_then_its_tasks_are_tagged) {
-  container("c1", 100, 50);
-  BOOST_TEST(running("c1", 100).has_value());
-  const std::vector<std::string> order{"enrol 1", "tag"};
-  BOOST_TEST(enforcer.calls == order, boost::test_tools::per_element());
-  BOOST_TEST(registry.by_container("c1")->started);
-}
-
 BOOST_AUTO_TEST_CASE(a_running_container_is_found_by_its_cgroup_where_no_pid_is_named) {
   container("c1", 100, 50);
   BOOST_TEST(running("c1", 0, "/containers/c1").has_value());
   BOOST_TEST(registry.by_container("c1")->workload.placement.cgroup_id == 50U);
-}
-
-BOOST_AUTO_TEST_CASE(one_pass_tags_all_that_are_reported_in_a_row) {
-  for (int i = 0; i < 20; ++i) {
-    const auto id = "c" + std::to_string(i);
-    container(id, 100 + i, 50 + i);
-    feed.take({.kind = Kind::container_running,
-               .adapter = "feeder",
-               .runtime = "fake",
-               .identity = host.who.at(id),
-               .cgroup_path = {},
-               .pid = 100 + i,
-               .done = {}});
-  }
-  loop.restart();
-  loop.run();
-  BOOST_TEST(enforcer.slots.size() == 20U);
-  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 1);
-}
-
-BOOST_AUTO_TEST_CASE(what_is_enrolled_already_is_confirmed_without_another_pass) {
-  container("c1", 100, 50);
-  BOOST_TEST(gate("c1", 100));
-  registry.by_container("c1")->started = true;  // the kernel saw its exec
-  BOOST_TEST(running("c1", 100).has_value());
-  machine.processes.erase(100);  // beyond telling, but enrolled and there
-  BOOST_TEST(running("c1", 100).has_value());
-  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 0);
-  BOOST_TEST(enforcer.slots.size() == 1U);
-}
-
-// A pass meanwhile would take the runtime's process, which still sets up, for the container's.
-BOOST_AUTO_TEST_CASE(what_was_let_start_is_given_the_time_to_exec) {
-  container("c1", 100, 50);
-  BOOST_TEST(gate("c1", 100));
-  std::optional<Result<>> answer;
-  feed.take({.kind = Kind::container_running,
-             .adapter = "feeder",
-             .runtime = "fake",
-             .identity = host.who.at("c1"),
-             .cgroup_path = {},
-             .pid = 100,
-             .done = [&](Result<> result) { answer = std::move(result); }});
-  loop.restart();
-  loop.poll();
-  BOOST_TEST(!answer.has_value());
-  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 0);
-  registry.by_container("c1")->started = true;  // now the kernel sees its exec
-  loop.run();
-  BOOST_REQUIRE(answer.has_value());
-  BOOST_TEST(answer->has_value());
-  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 0);
-}
-
-// One that was restored from a checkpoint passes its gate and never execs.
-BOOST_AUTO_TEST_CASE(what_runs_without_having_been_seen_to_exec_is_tagged) {
-  container("c1", 100, 50);
-  BOOST_TEST(gate("c1", 100));
-  BOOST_TEST(running("c1", 100).has_value());
-  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 1);
-  BOOST_TEST(running("c1", 100).has_value());
-  BOOST_TEST(std::ranges::count(enforcer.calls, "tag") == 1);
-  BOOST_TEST(feed.found_running() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(one_that_is_over_when_it_is_told_as_started_is_no_problem) {

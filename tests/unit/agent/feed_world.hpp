@@ -1,6 +1,7 @@
 // A feed over doubles of the kernel and the machine, and adapters that publish to it.
 #pragma once
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <optional>
 
@@ -31,6 +32,11 @@ struct FeedWorld : World {
     }
     BOOST_REQUIRE(answer.has_value());
     return *answer;
+  }
+  // How often tasks that run were tagged, of all containers or of some.
+  std::ptrdiff_t tags() const {
+    return std::ranges::count_if(enforcer.calls,
+                                 [](const auto& c) { return c.starts_with("tag"); });
   }
   Result<> running(const std::string& id, int pid, const std::string& cgroup = {}) {
     return publish(Kind::container_running, host.who.at(id), pid, cgroup);

@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(events_of_workloads_are_told_and_others_are_not) {
   journal.tell(LogLevel::info, "mode", "of this guest alone");
   identity::Identity who;
   who.container_id = "c1";
-  side->armed(*registry.by_container("c1"));
+  side->runs(*registry.by_container("c1"));
   journal.tell(LogLevel::info, "ended", "ended", &who);
   BOOST_REQUIRE(until([&] { return relay.reports.size() == 2; }));
   BOOST_REQUIRE(until([&] { return relay.told.size() == 2; }));

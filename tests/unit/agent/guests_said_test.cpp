@@ -191,6 +191,26 @@ BOOST_AUTO_TEST_CASE(a_session_before_its_runtimes_list_is_sent_policies_when_th
   BOOST_TEST(claim("sandbox-1", "c3").has_value());
 }
 
+// The agent on the host was started anew, and a guest's agent has not come back yet: the relay
+// knows of its session and not what its kernel can do.
+BOOST_AUTO_TEST_CASE(a_guest_whose_agent_is_away_is_sent_nothing_that_lacks_what_it_enforces) {
+  use({written("p1", "payments")});
+  guests.session("kata", "sandbox-1", session("none", 0, "has not come back yet"));
+  BOOST_TEST(publish(Kind::listing, {}).has_value());
+  auto pod = sandbox("sandbox-1", "payments", "pod-sandbox-1", {});
+  pod.guest = true;
+  BOOST_TEST(publish(Kind::sandbox_starting, pod).has_value());
+  BOOST_TEST(publish(Kind::container_running, guest("sandbox-1", "c1")).has_value());
+  BOOST_TEST(publish(Kind::synced, {}).has_value());
+  run_posted();
+  const auto of_policies = [](const std::string& told) { return told.starts_with("policies"); };
+  BOOST_TEST(std::ranges::count_if(host.told, of_policies) == 0);
+  guests.session("kata", "sandbox-1", session("lsm"));
+  run_posted();
+  BOOST_TEST(std::ranges::count_if(host.told, of_policies) == 1);
+  BOOST_TEST(host.told.back().ends_with(": p1"));
+}
+
 BOOST_AUTO_TEST_CASE(a_session_of_a_sandbox_that_nobody_told_of_goes_with_it) {
   guests.session("kata", "sandbox-1", session("none", 0, "no BTF"));
   BOOST_TEST(guests.sandboxes().contains("sandbox-1"));
@@ -214,8 +234,35 @@ BOOST_AUTO_TEST_CASE(a_relays_warning_is_an_event_with_the_hosts_names_and_bound
     guests.warn("kata", USHER_LOG_ERROR, "sandbox-1", "", "flood", "again");
   }
   clock += std::chrono::seconds(61);
-  guests.warn("kata", USHER_LOG_ERROR, "sandbox-1", "", "after", "quiet");
-  BOOST_TEST(last_event().message().find("942 warnings of adapter kata") != std::string::npos);
+  guests.warn("kata", USHER_LOG_ERROR, "sandbox-1", "", "flood", "quiet");
+  BOOST_TEST(last_event().message() == "quiet (adapter kata: 994 more of these were not told)");
+}
+
+BOOST_AUTO_TEST_CASE(noise_about_one_guest_silences_neither_another_nor_other_news_of_it) {
+  created("sandbox-1", "c1");
+  created("sandbox-2", "c2", "other");
+  for (int i = 0; i < 100; ++i) {
+    for (int kind = 0; kind < 100; ++kind) {
+      guests.warn("kata", USHER_LOG_WARNING, "sandbox-1", "", "noise-" + std::to_string(kind), "!");
+    }
+    BOOST_TEST(!claim("sandbox-1", "sandbox-2").has_value());
+  }
+  guests.warn("kata", USHER_LOG_WARNING, "sandbox-2", "c2", "guest-missing", "no hook asked");
+  BOOST_TEST(last_event().type() == "guest-missing");
+  BOOST_TEST(claim("sandbox-2", "c2").has_value());
+  BOOST_TEST(!claim("sandbox-2", "c2").has_value());
+  BOOST_TEST(last_event().type() == "refused");
+  BOOST_TEST(last_event().pod_namespace() == "other");
+}
+
+BOOST_AUTO_TEST_CASE(a_session_that_has_a_new_problem_all_the_time_is_not_told_all_the_time) {
+  created("sandbox-1", "c1");
+  for (int i = 0; i < 1000; ++i) {
+    guests.session("kata", "sandbox-1", session("lsm", 7, "", "problem " + std::to_string(i)));
+  }
+  BOOST_TEST(logged("problem 4"));
+  BOOST_TEST(!logged("problem 40"));
+  BOOST_TEST(guests.sandboxes().at("sandbox-1").session->problem == "problem 999");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -136,6 +136,14 @@ BOOST_AUTO_TEST_CASE(explain_answers_for_a_guest_by_its_name) {
   BOOST_TEST(code_of(guests.find("payments/nobody")) == ENOENT);
 }
 
+BOOST_AUTO_TEST_CASE(who_would_release_one_is_told_what_to_do) {
+  created("sandbox-1", "c1-0123456789");
+  const auto why = guests.why_not_released("payments/pod-sandbox-1/main", {"unknown", ENOENT});
+  BOOST_TEST(why.code == EOPNOTSUPP);
+  BOOST_TEST(why.message.find("in its policies") != std::string::npos);
+  BOOST_TEST(guests.why_not_released("payments/other", {"unknown", ENOENT}).message == "unknown");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace usher::agent::test

@@ -156,6 +156,15 @@ BOOST_AUTO_TEST_CASE(allow_empty_lets_a_node_enforce_nothing) {
   BOOST_TEST(lax.set().policies.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_directory_of_kept_versions_that_was_removed_is_made_anew) {
+  saved = root.path() / "state" / "last-good.json";
+  auto kept = make(false);
+  put("1.toml", good("a"));
+  kept.load();
+  BOOST_TEST(kept.save().has_value());
+  BOOST_TEST(std::filesystem::exists(saved));
+}
+
 BOOST_AUTO_TEST_CASE(a_start_that_finds_a_bad_file_uses_the_version_kept_on_disk) {
   put("1.toml", good("a") + "# \xe2\x82\xac \\ \"\n");
   store.load();

@@ -19,7 +19,9 @@ struct Pods : World {
                           {.answer = answer,
                            .pause_programs = {"/pause"},
                            .pod_cgroups = {"no-such-cgroup-is-here"},
-                           .agent_cgroup = 9});
+                           .agent_cgroup = 9,
+                           .agent_program = {},
+                           .next_pod_problem = {}});
   }
   void run() {
     loop.restart();
@@ -41,7 +43,7 @@ BOOST_FIXTURE_TEST_CASE(deny_waits_until_every_adapter_has_told_what_runs, Pods)
   auto held = pods(USHER_UNENROLLED_DENY);
   BOOST_REQUIRE(held.start(profiles, {"containerd", "cri-o"}, kLong).has_value());
   BOOST_TEST(enforcer.unenrolled() == USHER_UNENROLLED_ALLOW);
-  BOOST_TEST(held.warnings().size() == 3U);  // not in force yet; in a pod; no such cgroup
+  BOOST_TEST(held.warnings().size() == 2U);  // not in force yet; no such cgroup
   held.synced("containerd");
   held.synced("containerd");
   run();
@@ -55,21 +57,28 @@ BOOST_FIXTURE_TEST_CASE(deny_waits_until_every_adapter_has_told_what_runs, Pods)
   BOOST_TEST(enforcer.unenrolled_rules().agent_cgroup == 9U);
   BOOST_TEST(enforcer.unenrolled_rules().programs == std::vector<std::string>{"/pause"});
   BOOST_TEST(enforcer.unenrolled_rules().profile != 0U);
-  BOOST_TEST(held.warnings().size() == 2U);
+  BOOST_TEST(held.warnings().size() == 1U);
 }
 
-BOOST_FIXTURE_TEST_CASE(an_agent_in_a_pod_warns_that_its_next_pod_would_not_start, Pods) {
-  const auto warns = [&](std::uint32_t answer, std::uint64_t own_pod) {
-    UnenrolledPods held(
-        loop, enforcer, journal,
-        {.answer = answer, .pause_programs = {}, .pod_cgroups = {"x"}, .agent_cgroup = own_pod});
-    return std::ranges::any_of(held.warnings(), [](const std::string& warning) {
-      return warning.find("a new pod of it") != std::string::npos;
-    });
+BOOST_FIXTURE_TEST_CASE(an_agent_in_a_pod_denies_only_where_its_next_pod_would_start, Pods) {
+  const auto starts = [&](std::uint32_t answer, std::uint64_t own_pod, const char* problem) {
+    UnenrolledPods held(loop, enforcer, journal,
+                        {.answer = answer,
+                         .pause_programs = {},
+                         .pod_cgroups = {"x"},
+                         .agent_cgroup = own_pod,
+                         .agent_program = "/usr/sbin/usherd",
+                         .next_pod_problem = problem});
+    return held.start(profiles, {}, kLong);
   };
-  BOOST_TEST(warns(USHER_UNENROLLED_DENY, 9));
-  BOOST_TEST(!warns(USHER_UNENROLLED_AUDIT, 9));
-  BOOST_TEST(!warns(USHER_UNENROLLED_DENY, 0));
+  BOOST_REQUIRE(enforcer.set_unenrolled(denied()).has_value());
+  const auto refused = starts(USHER_UNENROLLED_DENY, 9, "it lacks this");
+  BOOST_REQUIRE(!refused.has_value());
+  BOOST_TEST(refused.error().message.find("it lacks this; mend that, or set") != std::string::npos);
+  BOOST_TEST(enforcer.unenrolled() == USHER_UNENROLLED_DENY);  // what is in force stays
+  BOOST_TEST(starts(USHER_UNENROLLED_AUDIT, 9, "it lacks this").has_value());
+  BOOST_TEST(starts(USHER_UNENROLLED_DENY, 9, "").has_value());
+  BOOST_TEST(enforcer.unenrolled_rules().agent_program == "/usr/sbin/usherd");
 }
 
 BOOST_FIXTURE_TEST_CASE(it_does_not_wait_for_ever_and_says_for_whom_it_did, Pods) {

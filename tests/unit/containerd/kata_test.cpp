@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <memory>
 
-#include "containerd/handlers.hpp"
+#include "containerd/install/handlers.hpp"
 #include "cri/cri.pb.h"
 #include "link_fixture.hpp"
 #include "unit/cri/fake_server.hpp"
@@ -232,6 +232,55 @@ BOOST_AUTO_TEST_CASE(it_stops_while_it_asks) {
   run_until([&] { return !server.asked().empty(); });
   stop();
   BOOST_TEST(runtime->registered.empty());
+}
+
+// Without NRI nobody else would ever say so.
+BOOST_AUTO_TEST_CASE(a_runtime_that_begins_without_the_hook_is_said_in_closed) {
+  server.handlers["Version"] = [](const std::string&) {
+    cri::v1::VersionResponse response;
+    response.set_runtime_name("containerd");
+    return usher::test::FakeServer::Reply{response.SerializeAsString(), {}};
+  };
+  for (const auto* called : {"ListPodSandbox", "ListContainers"}) {
+    server.handlers[called] = [](const std::string&) { return usher::test::FakeServer::Reply{}; };
+  }
+  const auto foreign = scratch.write("foreign.json", "{}");
+  const auto ours = scratch.write("ours.json", R"({"hooks": {"createRuntime": [
+    {"path": "/opt/usher/bin/usher-hook-1.2.3", "args": ["usher-hook", "createRuntime"]}]}})");
+  serve_status(R"({"containerd": {"runtimes": {
+    "runc": {"runtimeType": "io.containerd.runc.v2", "baseRuntimeSpec": ""},
+    "site": {"runtimeType": "io.containerd.runc.v2", "baseRuntimeSpec": ")" +
+               foreign.string() + R"("},
+    "ours": {"runtimeType": "io.containerd.runc.v2", "baseRuntimeSpec": ")" +
+               ours.string() + R"("},
+    "unseen": {"runtimeType": "io.containerd.runc.v2", "baseRuntimeSpec": "/nonexistent/x"},
+    "vm": {"runtimeType": "io.containerd.kata.v2"}, "boxed": {}}}})");
+  const auto said = [&](const std::string& text) {
+    return !host.healths.empty() && host.healths.back().find(text) != std::string::npos;
+  };
+  const adapter::Config settings = {{"kata_handlers", std::vector<std::string>{"box*"}}};
+  start(settings);
+  run_until([&] { return count(USHER_EVENT_SYNCED) == 1 && said("without the hook"); });
+  BOOST_TEST(!healthy());
+  BOOST_TEST(said("for the runtime runc (no base runtime spec), site (" + foreign.string() +
+                  ", where it is not): while"));
+  BOOST_TEST(said("run: usherctl runtime install containerd"));
+  serve();
+  registered();
+  BOOST_TEST(said("without the hook"));
+  stop();
+  runtime.reset();
+  // Those that get it have it; in another mode the gate is another.
+  for (const auto& [key, value] : {std::pair<std::string, adapter::ConfigValue>(
+                                       "runtimes", std::vector<std::string>{"ours", "unseen"}),
+                                   {"mode", "nri"}}) {
+    serve();
+    start({{key, value}, {"kata_handlers", std::vector<std::string>{"box*"}}});
+    registered();
+    BOOST_TEST(healthy());
+    stop();
+    runtime.reset();
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,7 @@
 // What the adapter makes of a runtime's events, and when it answers them.
 #include <boost/test/unit_test.hpp>
 
+#include "containerd/listed_labels.hpp"
 #include "containerd/nri/answers.hpp"
 #include "link_fixture.hpp"
 
@@ -209,6 +210,38 @@ BOOST_AUTO_TEST_CASE(the_image_is_the_name_that_was_asked_for) {
   annotation->set_value("api:1");
   BOOST_TEST(ask("StateChange", event(7, pod(), resolved)).has_value());
   BOOST_TEST(host.published.back().who.image == "api:1");
+}
+
+// One copy a pod: a pod's author writes labels, and containers.
+BOOST_AUTO_TEST_CASE(a_lists_containers_come_without_the_labels_that_their_pods_record_has) {
+  serve();
+  start();
+  v1::SynchronizeRequest list;
+  *list.add_pods() = pod();
+  *list.add_containers() = container("c1", 3);
+  registered(list);
+  BOOST_REQUIRE(host.published.size() == 4U);
+  BOOST_TEST(host.published[1].who.pod_labels.at("app") == "api");
+  const auto& listed = host.published[2].who;
+  BOOST_TEST(listed.container_id == "c1");
+  BOOST_TEST(!listed.labels_known);
+  BOOST_TEST(listed.pod_labels.empty());
+  // One by one they are told with them.
+  BOOST_TEST(ask("StateChange", event(7, pod(), container("c2", 3))).has_value());
+  BOOST_TEST(host.published.back().who.pod_labels.at("app") == "api");
+}
+
+BOOST_AUTO_TEST_CASE(where_a_lists_labels_are_too_many_bytes_those_of_the_largest_pods_go) {
+  std::vector<nri::Pod> pods(4);
+  pods[0].labels = {{"k", std::string(99, 'v')}};
+  pods[1].labels = {{"k", std::string(9, 'v')}};
+  pods[2].labels = {{"k", std::string(49, 'v')}};
+  bound_labels(pods, 60);
+  BOOST_TEST(pods[0].labels.empty());
+  BOOST_TEST(!pods[0].labels_problem.empty());
+  BOOST_TEST(pods[1].labels.size() == 1U);
+  BOOST_TEST(pods[2].labels.size() == 1U);
+  BOOST_TEST(pods[3].labels_problem.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_list_without_end_is_refused) {

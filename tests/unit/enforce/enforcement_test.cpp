@@ -167,6 +167,59 @@ BOOST_FIXTURE_TEST_CASE(a_process_that_ran_before_its_enrolment_is_tagged, Enrol
   wait_for(pid);
 }
 
+BOOST_FIXTURE_TEST_CASE(the_tasks_of_one_container_are_tagged_without_the_others, Enrolled) {
+  const ScratchCgroup one(enforcer().cgroup_root());
+  const ScratchCgroup other(enforcer().cgroup_root());
+  int input = -1;
+  int other_input = -1;
+  const pid_t pid = start_cat(one, "/bin/allowed", input);
+  const pid_t other_pid = start_cat(other, "/bin/allowed", other_input);
+  const auto of_one = enforcer().enrol(one.placement(), profile, 0);
+  const auto of_other = enforcer().enrol(other.placement(), profile, 0);
+  BOOST_REQUIRE((of_one.has_value() && of_other.has_value()));
+  const auto tagged = enforcer().tag_running_in(one.placement());
+  BOOST_TEST_REQUIRE(tagged.has_value(), (tagged ? "" : tagged.error().message));
+  BOOST_TEST(*tagged == 1U);
+  BOOST_TEST(carried(enforcer(), *of_one));
+  BOOST_TEST(!carried(enforcer(), *of_other));
+  for (const int end : {input, other_input}) {
+    ::close(end);
+  }
+  wait_for(pid);
+  wait_for(other_pid);
+  BOOST_TEST(enforcer().tag_running_in(one.placement()).value() == 0U);
+}
+
+// Between its gate and its exec a container's cgroup holds its runtime's init, inside its root.
+BOOST_FIXTURE_TEST_CASE(what_is_awaited_is_tagged_by_no_pass_until_it_has_begun, Enrolled) {
+  const ScratchCgroup late(enforcer().cgroup_root());
+  int input = -1;
+  const pid_t pid = start_cat(late, "/bin/allowed", input);
+  const auto awaited = enforcer().enrol(late.placement(), profile, USHER_WORKLOAD_AWAITED);
+  BOOST_REQUIRE(awaited.has_value());
+  BOOST_TEST(enforcer().tag_running().value() == 0U);
+  BOOST_REQUIRE(enforcer().begun(*awaited).has_value());
+  BOOST_TEST(enforcer().tag_running().value() == 1U);
+  BOOST_TEST(carried(enforcer(), *awaited));
+  ::close(input);
+  wait_for(pid);
+}
+
+// Nobody need say that it runs: whoever execs in it is judged, and the others are its, too.
+BOOST_FIXTURE_TEST_CASE(the_first_exec_of_what_is_awaited_is_judged_and_ends_the_wait, Enrolled) {
+  const ScratchCgroup late(enforcer().cgroup_root());
+  int input = -1;
+  const pid_t pid = start_cat(late, "/bin/allowed", input);
+  const auto awaited = enforcer().enrol(late.placement(), profile, USHER_WORKLOAD_AWAITED);
+  BOOST_REQUIRE(awaited.has_value());
+  close();
+  BOOST_TEST(run(late, {"/bin/denied", "true"}).denied());
+  open();
+  BOOST_TEST(enforcer().tag_running().value() == 1U);
+  ::close(input);
+  wait_for(pid);
+}
+
 BOOST_FIXTURE_TEST_CASE(the_cgroups_removal_is_told_and_ends_the_enrolment, Enrolled) {
   const std::uint64_t id = cgroup->placement().cgroup_id;
   cgroup->remove();

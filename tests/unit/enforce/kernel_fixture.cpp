@@ -42,7 +42,8 @@ fs::path scratch_directory() {
 }
 
 pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
-            const std::vector<std::string>& arguments, int in_and_out, int mounts = -1) {
+            const std::vector<std::string>& arguments, int in_and_out, int mounts = -1,
+            Lacks lacks = Lacks::nothing) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
@@ -55,7 +56,8 @@ pid_t spawn(const ScratchCgroup& cgroup, const fs::path& root,
     const bool inside =
         fd >= 0 && ::write(fd, "0", 1) == 1 && (mounts < 0 || ::setns(mounts, CLONE_NEWNS) == 0) &&
         ::chroot(root.c_str()) == 0 && ::chdir("/") == 0 &&
-        (in_and_out < 0 || (::dup2(in_and_out, 0) == 0 && ::dup2(in_and_out, 1) == 1));
+        (in_and_out < 0 || (::dup2(in_and_out, 0) == 0 && ::dup2(in_and_out, 1) == 1)) &&
+        take_away(lacks);
     if (inside) {
       ::execv(arguments[0].c_str(), argv.data() + 1);
     }
@@ -216,8 +218,9 @@ policy::ProfileImage KernelFixture::denial_of(const std::vector<std::string>& pa
 }
 
 Outcome KernelFixture::run(const ScratchCgroup& cgroup, const std::vector<std::string>& arguments,
-                           const MountNamespace* mounts) const {
-  return wait_for(spawn(cgroup, scratch_ / "root", arguments, -1, mounts ? mounts->fd() : -1));
+                           const MountNamespace* mounts, Lacks lacks) const {
+  return wait_for(
+      spawn(cgroup, scratch_ / "root", arguments, -1, mounts ? mounts->fd() : -1, lacks));
 }
 
 pid_t KernelFixture::start_cat(const ScratchCgroup& cgroup, const char* program,

@@ -56,6 +56,11 @@ struct Outcome {
   bool denied() const { return killed || refused; }
 };
 
+// What a program in a container has not of the node.
+enum class Lacks { nothing, sys_admin, sys_ptrace, pid_namespace };
+// Of the calling process, which only execs or ends afterwards. False: it could not be.
+bool take_away(Lacks what);
+
 class KernelFixture {
  public:
   KernelFixture();
@@ -76,7 +81,7 @@ class KernelFixture {
   // with the rest as its argv. The root has busybox as /bin/denied and, another file, as
   // /bin/allowed.
   Outcome run(const ScratchCgroup& cgroup, const std::vector<std::string>& arguments,
-              const MountNamespace* mounts = nullptr) const;
+              const MountNamespace* mounts = nullptr, Lacks lacks = Lacks::nothing) const;
   // Starts one that lives until its stdin (the write end is returned) is closed; it runs when this
   // returns.
   pid_t start_cat(const ScratchCgroup& cgroup, const char* program, int& write_end) const;

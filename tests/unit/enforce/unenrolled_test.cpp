@@ -23,7 +23,8 @@ struct Pods : KernelFixture {
             .profile = profile,
             .programs = {"/pause", "/bin/allowed"},
             .pod_cgroups = {"kubepods", cgroup->path().filename()},
-            .agent_cgroup = 0};
+            .agent_cgroup = 0,
+            .agent_program = {}};
   }
   void answer(std::uint32_t word) {
     BOOST_REQUIRE(enforcer().set_unenrolled(rules(word)).has_value());
@@ -101,6 +102,23 @@ BOOST_FIXTURE_TEST_CASE(the_agents_own_pod_is_left_alone, Pods) {
   wanted.agent_cgroup = cgroup->placement().cgroup_id;
   BOOST_REQUIRE(enforcer().set_unenrolled(wanted).has_value());
   BOOST_TEST(run(*cgroup, {"/bin/denied", "true"}).exit_code == 0);
+}
+
+// A new pod of the agent's, while there is no agent.
+BOOST_FIXTURE_TEST_CASE(the_agents_program_begins_in_any_pod_that_was_given_the_node, Pods) {
+  Unenrolled wanted = rules(USHER_UNENROLLED_DENY);
+  wanted.programs = {"/pause"};
+  wanted.agent_program = "/bin/denied";
+  BOOST_REQUIRE(enforcer().set_unenrolled(wanted).has_value());
+  close();
+  BOOST_TEST(run(*cgroup, {"/bin/denied", "true"}).exit_code == 0);
+  BOOST_TEST(run(*cgroup, {"/bin/allowed", "true"}).denied());
+  for (const auto without : {Lacks::sys_admin, Lacks::sys_ptrace, Lacks::pid_namespace}) {
+    BOOST_TEST(run(*cgroup, {"/bin/denied", "true"}, nullptr, without).denied());
+  }
+  open();
+  BOOST_REQUIRE(enforcer().set_unenrolled(rules(USHER_UNENROLLED_DENY)).has_value());
+  BOOST_TEST(run(*cgroup, {"/bin/denied", "true"}).denied());
 }
 
 BOOST_FIXTURE_TEST_CASE(an_exempt_program_runs_and_is_held_to_its_profile, Pods) {

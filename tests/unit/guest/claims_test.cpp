@@ -52,6 +52,23 @@ BOOST_AUTO_TEST_CASE(a_word_that_is_not_known_is_a_no) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_go_that_comes_too_late_is_taken_back) {
+  start();
+  relay.verdict = [](const v1::Claim&) { return std::nullopt; };
+  BOOST_TEST(has(refusal(answer_to("c1", std::chrono::milliseconds(20))), "gave no verdict"));
+  BOOST_REQUIRE(relay.claims.size() == 1U);
+  v1::FromHost late;
+  *late.mutable_verdict() = relay.go(relay.claims[0]);
+  late.mutable_verdict()->set_word(v1::Verdict::WORD_REFUSE);
+  relay.send(late);
+  late.mutable_verdict()->set_word(v1::Verdict::WORD_GO);
+  relay.send(late);
+  BOOST_REQUIRE(until([&] { return !relay.reports.empty(); }));
+  BOOST_TEST(relay.reports.size() == 1U);
+  BOOST_TEST(relay.reports[0].container_id() == "c1");
+  BOOST_TEST(relay.reports[0].stage() == v1::Report::STAGE_ENDED);
+}
+
 BOOST_AUTO_TEST_CASE(a_verdict_for_another_claim_is_none) {
   start();
   const std::vector<std::function<void(v1::Verdict&)>> forgeries{
@@ -104,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_go_under_policies_that_did_not_come_is_refused) {
 BOOST_AUTO_TEST_CASE(a_go_under_policies_that_are_not_all_in_force_is_refused) {
   outcome = {{"one.toml: broken"}, "one.toml: broken"};
   start();
-  BOOST_TEST(has(refusal(answer_to("c1")), "not all in force in this guest: one.toml: broken"));
+  BOOST_TEST(has(refusal(answer_to("c1")), "not all in force in this guest: one.toml: broken; until"));
   outcome = {};
   ++relay.generation;
   relay.send_policies();

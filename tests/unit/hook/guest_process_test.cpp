@@ -218,6 +218,21 @@ BOOST_AUTO_TEST_CASE(a_hook_that_is_killed_while_it_asks_takes_the_container_alo
   BOOST_TEST(start.world.container_was_killed());
 }
 
+BOOST_AUTO_TEST_CASE(closed_streams_change_nothing) {
+  const auto die = [](int peer) {
+    read_claim(peer);
+    ::kill(peer_pid(peer), SIGKILL);
+    until_closed(peer);
+  };
+  for (const bool goes : {true, false}) {
+    GuestWorld world;
+    world.close_streams();
+    const Relay relay(world.relay_path(), goes ? std::function<void(int)>(say_go) : die);
+    BOOST_TEST(world.run().status == (goes ? 0 : -SIGKILL));
+    BOOST_TEST(world.container_was_killed() != goes);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_hook_that_stands_still_is_overtaken_by_its_watchdog) {
   Start start(
       [](int peer) {

@@ -1,9 +1,15 @@
 #include "hook/guest_state.hpp"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
+#include <csignal>
 #include <string>
 
 #include "hook/guest.hpp"
+#include "hook/guest_target.hpp"
 
 using namespace usher::hook;
 
@@ -45,6 +51,25 @@ BOOST_AUTO_TEST_CASE(what_is_no_pid_is_none) {
     BOOST_TEST(state.pid == 0, json);
     BOOST_TEST(state.problem != "", json);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_cannot_be_held_is_killed) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto target = Target::open(child);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  int status = 0;
+  BOOST_REQUIRE(!target);
+  BOOST_TEST(target.error().message.find("which was killed") != std::string::npos);
+  BOOST_TEST(::waitpid(child, &status, 0) == child);
+  BOOST_TEST((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
 }
 
 BOOST_AUTO_TEST_CASE(the_stage_is_told_by_word_or_by_folder) {

@@ -223,6 +223,10 @@ GuestWorld::Ended GuestWorld::run(const std::string& stage, const std::string& s
   posix_spawn_file_actions_adddup2(&actions, in_reader.get(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, out_writer.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, out_writer.get(), STDERR_FILENO);
+  if (streams_closed_) {
+    posix_spawn_file_actions_addclose(&actions, STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, STDERR_FILENO);
+  }
   posix_spawn_file_actions_addchdir_np(&actions, (root_ / "bundle").c_str());
   pid_t pid = 0;
   BOOST_REQUIRE(::posix_spawn(&pid, program.c_str(), &actions, nullptr, argv.data(),

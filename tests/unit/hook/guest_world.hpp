@@ -66,6 +66,8 @@ class GuestWorld {
   Ended run(const std::string& stage = "prestart") { return run(stage, state()); }
 
   void configure(const std::string& text) const;
+  // Of the hooks that are run from now on: standard output and standard error.
+  void close_streams() { streams_closed_ = true; }
   std::filesystem::path relay_path() const { return root_ / "relay"; }
   std::filesystem::path root() const { return root_; }
   std::string state() const;
@@ -83,6 +85,7 @@ class GuestWorld {
 
   std::filesystem::path root_;
   pid_t container_ = 0;
+  bool streams_closed_ = false;
   Fd alive_;  // it answers each byte with a byte
 };
 

@@ -57,6 +57,10 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+bool nri_is_on(const usher::containerd::Config& config) {
+  return config.generation.has_nri() && config.nri.off.empty() && config.nri.disabled.empty();
+}
+
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(containerd_config_read, TestConfig)
@@ -71,7 +75,7 @@ BOOST_AUTO_TEST_CASE(the_defaults_of_each_version) {
     BOOST_TEST(config.runtimes[0].name == "runc");
     BOOST_TEST(config.runtimes[0].type == "io.containerd.runc.v2");
     BOOST_TEST(config.runtimes[0].base_spec == "");
-    BOOST_TEST(config.nri.enabled == nri);
+    BOOST_TEST(nri_is_on(config) == nri);
     BOOST_TEST(config.nri.off.size() == (generation.minor == 7 ? 1U : 0U));
     BOOST_TEST(config.address == "/run/containerd/containerd.sock");
   }
@@ -82,9 +86,9 @@ BOOST_AUTO_TEST_CASE(where_no_file_is_the_built_in_runtime_counts) {
   BOOST_TEST(old.missing);
   BOOST_TEST(old.version == 2);
   BOOST_TEST_REQUIRE(find(old, "runc") != nullptr);
-  BOOST_TEST(!old.nri.enabled);
+  BOOST_TEST(!nri_is_on(old));
   BOOST_TEST(read(k21).version == 3);
-  BOOST_TEST(read(k21).nri.enabled);
+  BOOST_TEST(nri_is_on(read(k21)));
   write(kRoot, "# nothing\n");
   BOOST_TEST(read(k17).version == 2);
   BOOST_TEST(read(k17).blank);
@@ -129,7 +133,7 @@ BOOST_AUTO_TEST_CASE(an_import_replaces_the_plugin_on_1_and_merges_on_2) {
   BOOST_TEST(find(merged, "extra")->file == 1U);
   BOOST_TEST(find(merged, "runc")->base_spec == "/b");
   BOOST_TEST(find(merged, "runc")->type == "r");
-  BOOST_TEST(!merged.nri.enabled);
+  BOOST_TEST(!nri_is_on(merged));
   BOOST_TEST_REQUIRE(merged.nri.off.size() == 1U);
   BOOST_TEST(merged.nri.off[0].first == 2U);
 }
@@ -174,7 +178,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_edited_safely_is_refused_with_its_place) {
 BOOST_AUTO_TEST_CASE(nri_among_the_disabled_plugins_is_told) {
   write(kRoot, "version = 3\ndisabled_plugins = [\"io.containerd.nri.v1.nri\"]\n");
   const auto config = read(k21);
-  BOOST_TEST(!config.nri.enabled);
+  BOOST_TEST(!nri_is_on(config));
   BOOST_TEST(config.nri.off.empty());
   BOOST_TEST(has(config.nri.disabled, "config.toml:2: "));
 }

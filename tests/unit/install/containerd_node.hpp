@@ -61,6 +61,7 @@ struct TestNode {
     options.runtime = "containerd";
     options.root = root.path();
     options.hook_source = script("usher-hook", "echo usher-hook 1.2.3");
+    options.try_start = false;  // it is shown by containerd_trial_test and on the real one
     options.ctr = script("ctr", "echo '{\"process\": {\"rlimits\": [1]}, \"root\": {}}'");
     version("2.1.0");
     put(kConfig, "version = 3\n# mine\n" + runc("runc"));

@@ -103,6 +103,50 @@ BOOST_AUTO_TEST_CASE(whose_virtual_machine_is_gone_before_the_verdict_hurts_nobo
   BOOST_TEST(ask(a, claim_of("app", 'o')).word() == v1::Verdict::WORD_GO);
 }
 
+// A hook that has given up has killed the container.
+BOOST_AUTO_TEST_CASE(is_dropped_with_its_connection) {
+  {
+    Caller caller = call(a);
+    caller.say(claim_of("app"));
+    until([&] { return !host.claimed.empty(); });
+  }
+  host.run_ready();
+  host.run_ready();
+  host.claimed.clear();
+  creates(a, "app");
+  host.run_ready();
+  BOOST_TEST(host.claimed.empty());
+  BOOST_TEST(ask(a, claim_of("app", 'o')).word() == v1::Verdict::WORD_GO);
+}
+
+BOOST_AUTO_TEST_CASE(that_is_granted_when_nobody_waits_is_taken_back) {
+  host.silent = true;
+  {
+    Caller caller = call(a);
+    caller.say(claim_of("app"));
+    until([&] { return !host.kept.empty(); });
+  }
+  host.run_ready();
+  host.run_ready();
+  host.grant_kept(a, "app");
+  BOOST_REQUIRE(host.reported.size() == 1U);
+  BOOST_TEST(host.reported[0] == a + " app " + std::to_string(USHER_GUEST_ENDED));
+  // It was let start by nobody's word that was heard.
+  relay->container(USHER_EVENT_CONTAINER_STARTING, container(a, "app"));
+  relay->container(USHER_EVENT_CONTAINER_RUNNING, container(a, "app"));
+  until([&] { return host.has_warned("guest-missing"); });
+}
+
+BOOST_AUTO_TEST_CASE(that_cannot_be_noted_is_refused_and_taken_back) {
+  scratch.write("run/kata", "no directory");
+  creates(a, "app");
+  BOOST_TEST(is_refused(ask(a, claim_of("app")), "could not note it"));
+  BOOST_REQUIRE(host.reported.size() == 1U);
+  BOOST_TEST(host.reported[0] == a + " app " + std::to_string(USHER_GUEST_ENDED));
+  relay->container(USHER_EVENT_CONTAINER_RUNNING, container(a, "app"));
+  until([&] { return host.has_warned("guest-missing"); });
+}
+
 BOOST_AUTO_TEST_CASE(that_is_malformed_ends_the_connection_and_is_reported) {
   for (const std::string& bytes :
        {std::string(4, '\0'), std::string("\0\1\0\1", 4) + "x", frame("\xff\xff"),
@@ -152,6 +196,25 @@ BOOST_AUTO_TEST_CASE(needs_a_peer_in_the_sandboxs_cgroup) {
   ends(caller);
   BOOST_TEST(host.claimed.empty());
   BOOST_TEST(host.has_warned("guest-peer"));
+}
+
+BOOST_AUTO_TEST_CASE(is_asked_again_at_once_for_news_of_its_own_sandbox_alone) {
+  std::map<std::string, int> asked;
+  Claims claims(host.loop(),
+                [&](const plugin::GuestClaim& claim, const plugin::Guests::Answer& answer) {
+                  ++asked[std::string(claim.sandbox_id)];
+                  const plugin::Failure why("not known", USHER_FAILED, EAGAIN);
+                  answer(nullptr, &why);
+                },
+                std::chrono::seconds(60), {}, {});
+  for (const auto& sandbox : {a, id('b')}) {
+    claims.ask({.sandbox = [sandbox] { return sandbox; }, .container_id = "app"},
+               [](const auto*, const auto&) {});
+  }
+  claims.hurry(a);
+  BOOST_TEST(asked[a] == 2);
+  BOOST_TEST(asked[id('b')] == 1);
+  claims.stop();
 }
 
 BOOST_AUTO_TEST_CASE(survives_a_new_agent_with_what_was_granted) {

@@ -81,6 +81,15 @@ class GuestHost {
   plugin::Host host() { return plugin::Host(&table_); }
   cri::Loop loop() { return {&outer_, this}; }
   void run_until(const std::function<bool()>& done) { loop_.run_until(done); }
+  // How much the loop has to do now, as far as `most`.
+  std::size_t run_at_most(std::size_t most) {
+    loop_.context.restart();
+    std::size_t done = 0;
+    while (done < most && loop_.context.poll_one() != 0) {
+      ++done;
+    }
+    return done;
+  }
   // What the loop has to do now, without waiting.
   void run_ready() {
     loop_.context.restart();
@@ -96,6 +105,12 @@ class GuestHost {
       std::string text = why;
       const usher_error error = plugin::detail::error_of(text, code);
       one.call(one.context, one.ticket, USHER_FAILED, nullptr, {}, nullptr, &error);
+    }
+  }
+  // The agent lets start what it was asked for.
+  void grant_kept(const std::string& sandbox, const std::string& container) {
+    for (const auto& one : std::exchange(kept, {})) {
+      grant(sandbox, container, one);
     }
   }
 

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "kata/cgroups.hpp"
+#include "kata/cid_owners.hpp"
 #include "kata/monitors.hpp"
 #include "relay_fixture.hpp"
 
@@ -166,6 +167,30 @@ BOOST_AUTO_TEST_CASE(a_process_that_has_ended_has_no_context_id) {
   process(vm.pid(), "/kubepods/podx/" + a, "qemu-system-x86_64", "-device x,guest-cid=5");
   vm.end();
   BOOST_TEST(!owner_of_cid(kernel, 5, {a}));
+}
+
+BOOST_AUTO_TEST_CASE(a_context_id_is_looked_for_seldom_however_often_it_dials) {
+  const auto sandboxes = [this] { return std::vector<std::string>{a}; };
+  CidOwners owners(kernel);
+  auto now = CidOwners::Clock::now();
+  BOOST_TEST(owners.of(5, sandboxes, now).error().code == ENOENT);
+  {
+    const Child vm;
+    process(vm.pid(), "/kubepods/podx/" + a, "qemu-system-x86_64", "-device x,guest-cid=5");
+    BOOST_TEST(owners.of(5, sandboxes, now).error().code == EAGAIN);
+    now += std::chrono::seconds(1);
+    BOOST_REQUIRE(owners.of(5, sandboxes, now));
+    BOOST_TEST((*owners.of(5, sandboxes, now))->sandbox == a);
+    // Others have used up what there is; who is known is known.
+    int looks = 0;
+    for (std::uint32_t other = 100; other < 1100; ++other) {
+      looks += owners.of(other, sandboxes, now).error().code == ENOENT ? 1 : 0;
+    }
+    BOOST_TEST(looks < 200);
+    BOOST_TEST(owners.of(5, sandboxes, now).has_value());
+  }
+  now += std::chrono::seconds(1);
+  BOOST_TEST(!owners.of(5, sandboxes, now));  // it has ended
 }
 
 BOOST_AUTO_TEST_CASE(the_monitor_is_told_from_its_helpers) {

@@ -194,6 +194,33 @@ BOOST_AUTO_TEST_CASE(verify_names_annotations_that_switch_it_off) {
   BOOST_TEST(run(&plan_kata).has_step(USHER_STEP_MANUAL, kConfig, "enable_annotations"));
 }
 
+BOOST_AUTO_TEST_CASE(verify_names_annotations_that_boot_another_guest) {
+  put(kConfig,
+      "[hypervisor.clh]\nenable_annotations = [\"image\", \"initrd\", \"kernel\", "
+      "\"shared_fs\", \"default_.*\"]\n");
+  run(&install_kata);
+  const auto told = run(&verify_kata);
+  BOOST_TEST(told.problems.size() == 3U);
+  BOOST_TEST(told.has_problem("\"image\" out of enable_annotations"));
+  BOOST_TEST(told.has_problem("\"initrd\" out of enable_annotations"));
+  BOOST_TEST(told.has_problem("\"kernel\" out of enable_annotations"));
+  put(kConfig, "[hypervisor.clh]\nenable_annotations = [\".*\"]\n");
+  BOOST_TEST(run(&verify_kata).problems.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(verify_goes_on_where_an_image_is_broken) {
+  run(&install_kata);
+  options.image = "/image";
+  BOOST_TEST(run(&verify_kata).has_problem("/image is no directory"));
+  put("/image/usr/share/usher/hooks/prestart/usher-hook", "no program");
+  fs::create_directory(at("/image/usr/share/usher/hooks/usher-hook.conf"));
+  put(kConfig, "[hypervisor.clh]\nenable_annotations = [\"image\"]\n");
+  const auto told = run(&verify_kata);
+  BOOST_TEST(told.error == "");
+  BOOST_TEST(told.has_problem("usher-hook.conf"));
+  BOOST_TEST(told.has_problem("\"image\" out of enable_annotations"));
+}
+
 BOOST_AUTO_TEST_CASE(verify_names_what_undoes_it) {
   run(&install_kata);
   put("/opt/kata/share/defaults/kata-containers/runtimes/clh/config.d/80-other.toml",
@@ -217,6 +244,7 @@ BOOST_AUTO_TEST_CASE(verify_names_what_kata_would_not_call) {
 BOOST_AUTO_TEST_CASE(verify_looks_at_an_image_by_the_guests_paths) {
   run(&install_kata);
   options.image = "/image";
+  fs::create_directory(at(options.image));
   BOOST_TEST(run(&verify_kata).has_problem("/usr/share/usher/hooks/prestart/usher-hook"));
   fs::create_directories(at("/image/usr/share/usher"));
   fs::copy(at(kShip + "/hooks"), at("/image/usr/share/usher/hooks"), fs::copy_options::recursive);

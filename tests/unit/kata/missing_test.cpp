@@ -129,6 +129,19 @@ BOOST_AUTO_TEST_CASE(that_is_gone_in_time_is_not) {
   BOOST_TEST(host.warned.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(is_watched_for_however_many_a_guest_has_made_up) {
+  std::vector<std::string> missing;
+  Absence absence(host.loop(), std::chrono::milliseconds(1), false,
+                  [&](const auto&, const auto& container, bool) { missing.push_back(container); });
+  for (int i = 0; i < 3000; ++i) {
+    absence.judged(a, "made-up-" + std::to_string(i), false);
+  }
+  absence.starting(a, "app");
+  absence.running(a, "app");
+  until([&] { return !missing.empty(); });
+  BOOST_TEST(missing == std::vector<std::string>{"app"});
+}
+
 BOOST_AUTO_TEST_CASE(that_is_missing_ends_its_sandbox_where_that_is_asked_for) {
   options.missing_kill = true;
   const pid_t vm = monitor();

@@ -53,6 +53,16 @@ BOOST_AUTO_TEST_CASE(hears_policies_before_the_verdict_that_needs_them) {
   BOOST_TEST(claim(session, "side", 'm').has_verdict());
 }
 
+BOOST_AUTO_TEST_CASE(has_no_claim_granted_that_it_cannot_be_told) {
+  auto session = open_session(a);
+  creates(a, "app");
+  host.labels["long"] = std::string(100'000, 'l');
+  const auto verdict = claim(session, "app").verdict();
+  BOOST_TEST(verdict.word() == v1::Verdict::WORD_REFUSE);
+  BOOST_TEST(verdict.message().find("labels") != std::string::npos);
+  BOOST_TEST(host.reported.at(0) == a + " app " + std::to_string(USHER_GUEST_ENDED));
+}
+
 BOOST_AUTO_TEST_CASE(hears_policies_when_they_change) {
   auto session = open_session(a);
   relay->policies(a, {9, {{"new", "n"}}});
@@ -180,6 +190,9 @@ BOOST_AUTO_TEST_CASE(is_taken_up_after_the_agent_was_started_anew) {
   host.sessions.clear();
   start();
   BOOST_TEST(host.sessions[a].trouble.find("not connected") != std::string::npos);
+  // Else its policies would be judged by a kernel that can do nothing.
+  BOOST_TEST(host.sessions[a].backend == "lsm");
+  BOOST_TEST(host.sessions[a].enforces == USHER_GUEST_ENFORCES_EXEC);
   {
     Caller second = call(a);
     second.say(hello_with());

@@ -57,7 +57,7 @@ long resident_kib() {
   return 0;
 }
 
-// The figures are said, not held: they are the machine's of the moment. What is held is far above.
+// The time is said, not held: it is the machine's of the moment (the bench holds it).
 BOOST_FIXTURE_TEST_CASE(a_verdict_and_a_sandbox_cost_little, RelayFixture) {
   bounds.limits = {.connections = 16,
                    .connections_per_second = 1e6,
@@ -82,7 +82,6 @@ BOOST_FIXTURE_TEST_CASE(a_verdict_and_a_sandbox_cost_little, RelayFixture) {
   std::ranges::sort(took);
   BOOST_TEST_MESSAGE("connect to verdict: p50 " << took[500].count() / 1000 << " us, p99 "
                                                 << took[990].count() / 1000 << " us");
-  BOOST_TEST((took[500] < std::chrono::milliseconds(50)));
   const long before = resident_kib();
   for (int i = 1; i <= kSandboxes; ++i) {
     make_sandbox(name(i));

@@ -1,5 +1,10 @@
 // Sockets come and go with Kata's directories.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
+#include <ctime>
 
 #include "relay_fixture.hpp"
 
@@ -74,6 +79,57 @@ BOOST_AUTO_TEST_CASE(are_made_again_for_a_container_that_is_about_to_start) {
   creates(a, "app");
   BOOST_TEST(fs::exists(socket_of(a)));
   BOOST_TEST(ask(a, claim_of("app")).word() == v1::Verdict::WORD_GO);
+}
+
+// Whoever runs the virtual machine's monitor may write in its directory, faster than somebody
+// looks.
+BOOST_AUTO_TEST_CASE(cost_one_look_for_many_changes_in_a_directory) {
+  start();
+  listen_for(a);
+  host.run_ready();
+  for (int i = 0; i < 16000; ++i) {
+    const auto file = base / a / std::to_string(i);
+    const Fd made(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    BOOST_REQUIRE(::unlink(file.c_str()) == 0);
+  }
+  const auto begun = std::clock();
+  host.run_ready();
+  const double seconds = static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC;
+  BOOST_TEST(seconds < 0.04);
+  fs::remove(socket_of(a));
+  scratch.write("k/" + a + "/last", "");
+  until([&] { return fs::exists(socket_of(a)); });
+}
+
+// Every descriptor is in use, until this goes.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const Fd free(::dup(STDERR_FILENO));
+    const rlimit none{static_cast<rlim_t>(free.get()), before_.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+BOOST_AUTO_TEST_CASE(are_heard_again_when_there_are_descriptors_without_asking_all_the_time) {
+  start();
+  listen_for(a);
+  creates(a, "app");
+  host.run_ready();
+  Caller caller = call(a);
+  {
+    const NoDescriptors none;
+    BOOST_TEST(host.run_at_most(1000) < 1000U);
+    until([&] { return host.has_warned("guest-socket"); });
+    BOOST_TEST(host.warned.back().message.find("LimitNOFILE") != std::string::npos);
+  }
+  BOOST_REQUIRE(caller.say(claim_of("app")));
+  BOOST_TEST(next(caller).verdict().word() == v1::Verdict::WORD_GO);
 }
 
 BOOST_AUTO_TEST_CASE(are_not_made_behind_a_link_and_that_is_told) {

@@ -1,4 +1,4 @@
-#include "containerd/handlers.hpp"
+#include "containerd/install/handlers.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -29,7 +29,8 @@ Result<Handlers> handlers_in(std::string_view config) {
   Handlers out;
   out.default_name = text(part(containerd, "defaultRuntimeName"));
   for (const auto& [name, runtime] : runtimes->items()) {
-    out.types.emplace(name, text(part(&runtime, "runtimeType")));
+    out.runtimes.emplace(name, Handler{text(part(&runtime, "runtimeType")),
+                                       text(part(&runtime, "baseRuntimeSpec"))});
   }
   return out;
 }

@@ -1,4 +1,5 @@
-// What the runtime handlers of pods stand for, by the word of the containerd that runs.
+// What the runtime handlers of pods stand for, and what their containers begin with, by the word of
+// the containerd that runs.
 #pragma once
 
 #include <map>
@@ -9,9 +10,14 @@
 
 namespace usher::containerd {
 
+struct Handler {
+  std::string type;       // runtime_type; empty: not known
+  std::string base_spec;  // base_runtime_spec; empty: containerd's own
+};
+
 struct Handlers {
   std::string default_name;  // the runtime of pods that name no handler; empty: not known
-  std::map<std::string, std::string, std::less<>> types;  // runtime_type by runtime
+  std::map<std::string, Handler, std::less<>> runtimes;  // by name
 
   // The runtime that a pod's handler names.
   const std::string& runtime_of(const std::string& handler) const {
@@ -19,8 +25,8 @@ struct Handlers {
   }
   // Its type; empty: not known.
   std::string_view type_of(const std::string& handler) const {
-    const auto found = types.find(runtime_of(handler));
-    return found == types.end() ? std::string_view() : found->second;
+    const auto found = runtimes.find(runtime_of(handler));
+    return found == runtimes.end() ? std::string_view() : found->second.type;
   }
 };
 
