@@ -80,7 +80,7 @@ by_hand "$PAID" "$(id 4)" wait >/dev/null 2>&1 &
 claiming=$!
 check "a claim waits for its verdict" wait_for 10 asking
 machine_kill "$PAID"
-check "a machine that ends in the middle of it leaves no claim behind" wait_for 1 quiet
+check "a machine that ends in the middle of it leaves no claim behind" wait_for 5 quiet
 wait "$claiming"
 H=$(kata_container "$OPEN" open web-0 1 beside /bin/touch /marks/beside)
 check "the other machine goes on" eval 'pods start "$H" && wait_for 10 guest_ran "$OPEN" beside'
