@@ -91,7 +91,8 @@ Result<> serve_connections(const std::string& where, const Obey& obey) {
   if (::listen(listener->get(), 16) != 0) {
     return fail_system("cannot listen on " + where);
   }
-  // Requests come at once: one that a starved machine's vsock has lost must not keep the next waiting.
+  // Requests come at once: one that a starved machine's vsock has lost must not keep the next
+  // waiting.
   const timeval patience{10, 0};
   for (bool more = true; more;) {
     const Fd peer(::accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC));
