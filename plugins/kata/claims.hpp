@@ -36,7 +36,7 @@ class Claims {
   using Ask = std::function<void(const plugin::GuestClaim&, plugin::Guests::Answer)>;
 
   Claims(cri::Loop loop, Ask ask, std::chrono::milliseconds within, Unknown unknown,
-         Unheard unheard)
+         Unheard unheard = {})
       : loop_(loop),
         ask_(std::move(ask)),
         within_(within),

@@ -121,7 +121,8 @@ BOOST_AUTO_TEST_CASE(a_go_under_policies_that_did_not_come_is_refused) {
 BOOST_AUTO_TEST_CASE(a_go_under_policies_that_are_not_all_in_force_is_refused) {
   outcome = {{"one.toml: broken"}, "one.toml: broken"};
   start();
-  BOOST_TEST(has(refusal(answer_to("c1")), "not all in force in this guest: one.toml: broken; until"));
+  BOOST_TEST(
+      has(refusal(answer_to("c1")), "not all in force in this guest: one.toml: broken; until"));
   outcome = {};
   ++relay.generation;
   relay.send_policies();
