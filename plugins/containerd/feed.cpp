@@ -42,7 +42,10 @@ void append(std::vector<T>& to, std::vector<T>& from) {
 }  // namespace
 
 Feed::Feed(plugin::Host host, cri::Loop loop, Options options)
-    : host_(host), options_(std::move(options)), outbox_(host, loop), hooks_(options_.mode) {}
+    : host_(host),
+      options_(std::move(options)),
+      outbox_(host, loop),
+      hooks_(options_.mode, options_.fails_open) {}
 
 void Feed::stop() {
   outbox_.stop();
@@ -173,7 +176,9 @@ void Feed::notice(nri::Notice notice, nri::Reply reply) {
       notice.event != Event::run_pod_sandbox && notice.event != Event::remove_pod_sandbox;
   if (!notice.pod || (of_container && !notice.container)) {
     if (notice.event == Event::start_container) {
-      return reply.fail(nri::Code::invalid_argument, "it names no pod, or no container");
+      return reply.fail(nri::Code::invalid_argument,
+                        "NRI's StartContainer names no pod, or no container: nobody can say "
+                        "whose start it is; see what other NRI plugins this node has");
     }
     return reply.ok();  // nothing that we asked for
   }

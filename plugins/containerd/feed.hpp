@@ -24,6 +24,7 @@ class Feed : public nri::Service {
  public:
   struct Options {
     Mode mode = Mode::closed;
+    bool fails_open = false;                 // the hook, where it gets no answer
     nri::Hooks injected;                     // what CreateContainer adds, with Mode::inject
     std::vector<std::string> kata_handlers;  // globs of those that a person says are Kata
     // Why `injected` would keep a container from being made; empty: it does not.

@@ -59,6 +59,7 @@ std::string HookWatch::problem() const {
          std::string(mode_ == Mode::closed
                          ? "base spec not in force"
                          : "what NRI's CreateContainer adds does not reach the runtime") +
+         (fails_open_ ? ", or its call did not reach the agent in time (fail = \"open\")," : "") +
          " for " + of +
          "; the agent let them start by NRI, but while it is dead such containers start "
          "unpoliced: see usherctl runtime verify containerd";

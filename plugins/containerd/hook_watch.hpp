@@ -20,7 +20,8 @@ class HookWatch {
   // Hook calls of containers that have not started; each is forgotten at its start.
   static constexpr std::size_t kMaxCalls = 4096;
 
-  explicit HookWatch(Mode mode) : mode_(mode) {}
+  // `fails_open`: a hook that got no answer lets its container start.
+  explicit HookWatch(Mode mode, bool fails_open = false) : mode_(mode), fails_open_(fails_open) {}
 
   // The hook was called for that container.
   void called(const std::string& container);
@@ -39,6 +40,7 @@ class HookWatch {
 
  private:
   Mode mode_;
+  bool fails_open_;
   std::set<std::string, std::less<>> called_;
   std::set<std::string, std::less<>> excused_;
   std::map<std::string, std::string> bare_;  // handlers, with the first container without a call

@@ -1,10 +1,7 @@
 #include "containerd/hookless.hpp"
 
-#include <algorithm>
-
 #include "base/escape.hpp"
 #include "containerd/install/base_spec.hpp"
-#include "containerd/install/kata.hpp"
 #include "install/node.hpp"
 
 namespace usher::containerd {
@@ -26,14 +23,9 @@ std::string lacks_hook(const Options& options, const Handler& handler) {
 }  // namespace
 
 std::string hookless(const Options& options, const Handlers& handlers) {
-  if (options.mode != Mode::closed) {
-    return "";
-  }
   std::string of;
   for (const auto& [name, handler] : handlers.runtimes) {
-    const bool meant = options.runtimes.empty() ||
-                       std::ranges::find(options.runtimes, name) != options.runtimes.end();
-    if (!meant || is_kata(name, handler.type) || is_among(options.kata_handlers, name)) {
+    if (!gets_hook(options, name, handler.type)) {
       continue;
     }
     if (const auto why = lacks_hook(options, handler); !why.empty()) {

@@ -20,7 +20,7 @@ Link::Link(plugin::Host host, const Options& options)
       options_(options),
       standing_(host, options.mode),
       feed_(host, loop_of(host),
-            {options.mode, options.injected, options.kata_handlers,
+            {options.mode, options.fails_open, options.injected, options.kata_handlers,
              [this] { return look_for_program(); }}),
       records_(
           host, loop_of(host), options,

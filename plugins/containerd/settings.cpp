@@ -96,6 +96,7 @@ Options Options::from(const plugin::Settings& settings) {
       within(settings, "cri.deadline_ms", o.cri_deadline.count(), 1, kLongestDeadline));
   o.kata_handlers = installed.kata_handlers;
   o.runtimes = installed.runtimes;
+  o.fails_open = installed.fail == "open";
   o.program = install::program_path(installed, USHER_VERSION);
   o.injected.create_runtime = {hook(installed, "createRuntime")};
   o.injected.poststop = {hook(installed, "poststop")};

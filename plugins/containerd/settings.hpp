@@ -20,6 +20,7 @@ struct Options {
   std::string cri_socket;
   std::chrono::milliseconds cri_deadline{1000};
   std::vector<std::string> kata_handlers;
+  bool fails_open = false;            // the hook, where it gets no answer
   std::vector<std::string> runtimes;  // those that get the hook with Mode::closed; empty: all
   nri::Hooks injected;                // with Mode::inject
   std::string program;                // that the injected hooks name, on the node

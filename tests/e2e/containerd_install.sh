@@ -304,6 +304,12 @@ by_version() {
   runtime verify --hook-timeout 7000 --set "config=$CTD/elsewhere.toml" --set "spec_dir=$W/elsewhere" >"$W/out/verify" 2>&1
   check "$v: verify names a containerd with another configuration" grep -q "runs with $CONFIG, not with $CTD/elsewhere.toml" "$W/out/verify"
   rm "$CTD/elsewhere.toml"
+  cp "$CONFIG" "$W/whole.toml"
+  printf '\n[plugins\n' >>"$CONFIG"
+  runtime verify --hook-timeout 7000 >"$W/out/verify" 2>&1
+  check "$v: of a file broken by hand verify says what to do, and asks the containerd that runs" sh -c \
+    "grep -q 'problem: .*mend that line.*put back the file' '$W/out/verify' && grep -q 'begins containers of the runtime runc with it' '$W/out/verify'"
+  cp "$W/whole.toml" "$CONFIG"
 
   # 4. Uninstalled under a containerd that runs: it goes on calling the program.
   runtime uninstall >"$W/out/uninstall" 2>&1

@@ -58,7 +58,11 @@ if [ "${CONTAINERD:-2.1}" = 1.7 ]; then
 else
   SHELL_POD=$(pod payments shell "$(uid 3)" --label app=no-shell)
   check "containerd 2 tells of it when it runs: it is enrolled then" wait_for 10 is_sandbox "$SHELL_POD"
-  check "and tagged" wait_for 10 grep -q 'tagged [1-9].* containers that ran already' "$W/usherd.log"
+  tagged_after_enrolment() {
+    awk -v id="$SHELL_POD" '/"event":"enrolled"/ && index($0, id) {enrolled = 1}
+      enrolled && /tagged [1-9].* containers that ran already/ {found = 1} END {exit !found}' "$W/usherd.log"
+  }
+  check "and tagged" wait_for 10 tagged_after_enrolment
 fi
 
 # ---- a policy that comes later

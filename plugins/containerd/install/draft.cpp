@@ -27,10 +27,11 @@ class Drafter {
       : options_(options), node_(node), programs_(programs), program_(program) {}
 
   Draft make() {
-    ConfigFiles(options_, node_).check_spec_dir();
+    const ConfigFiles files(options_, node_);
+    files.check_spec_dir();
     draft_.generation = or_throw(programs_.generation());
-    draft_.config =
-        or_throw(read_config(node_, options_.config, draft_.generation, Ours::taken_back));
+    draft_.config = or_throw(
+        files.explained(read_config(node_, options_.config, draft_.generation, Ours::taken_back)));
     for (auto& runtime : draft_.config.runtimes) {
       runtime.kata = runtime.kata || is_among(options_.kata_handlers, runtime.name);
     }

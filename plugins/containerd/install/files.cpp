@@ -89,6 +89,13 @@ void ConfigFiles::check_unchanged(const std::string& path,
   }
 }
 
+std::string ConfigFiles::what_to_do() const {
+  return "; containerd would not start on it: mend that line before its next restart" +
+         (edited().empty() ? ""
+                           : ", or put back the file as it was before Usher's lines, from " +
+                                 escape(options_.backup_dir()));
+}
+
 std::string ConfigFiles::named_by(const std::string& spec,
                                   const std::vector<std::string>& paths) const {
   for (const auto& path : paths) {

@@ -2,6 +2,7 @@
 // they are put in place.
 #pragma once
 
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,14 @@ class ConfigFiles {
 
   // Refuses a file that is not as the edit was made from (`before`; nothing: it was not there).
   void check_unchanged(const std::string& path, const std::optional<std::string>& before) const;
+  // The same; where a file of the configuration cannot be read as TOML (EBADMSG), with what to do.
+  template <class T>
+  Result<T> explained(Result<T> read) const {
+    if (!read && read.error().code == EBADMSG) {
+      read.error().message += what_to_do();
+    }
+    return read;
+  }
   // Which of the files at `paths`, as they are now, holds the path of `spec`; empty: none.
   std::string named_by(const std::string& spec, const std::vector<std::string>& paths) const;
   // By rename, with the mode that the file has. Refuses a link, which the rename would replace, and
@@ -49,6 +58,8 @@ class ConfigFiles {
   std::vector<std::string> specs() const;
 
  private:
+  std::string what_to_do() const;
+
   const InstallOptions& options_;
   const install::Node& node_;
 };

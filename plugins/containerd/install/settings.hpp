@@ -2,9 +2,12 @@
 // command line of `usherctl runtime`.
 #pragma once
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "containerd/install/kata.hpp"
 #include "install/options.hpp"
 #include "usher/plugin.hpp"
 
@@ -39,5 +42,15 @@ struct InstallOptions : install::Options {
 };
 
 const char* name_of(Mode mode);
+
+// Is a runtime of that name and type one that gets the hook in Mode::closed? `options`: this, or
+// the adapter's.
+template <class Options>
+bool gets_hook(const Options& options, const std::string& name, std::string_view type) {
+  const auto& named = options.runtimes;
+  return options.mode == Mode::closed &&
+         (named.empty() || std::ranges::find(named, name) != named.end()) && !is_kata(name, type) &&
+         !is_among(options.kata_handlers, name);
+}
 
 }  // namespace usher::containerd

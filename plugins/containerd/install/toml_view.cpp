@@ -1,6 +1,7 @@
 #include "containerd/install/toml_view.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <sstream>
 #include <utility>
 
@@ -91,7 +92,8 @@ const TomlLeaf* TomlView::leaf(const KeyPath& path) const {
 Result<TomlView> view_toml(std::string_view text, std::string_view name) {
   const auto broken = [&](const toml::source_position& at, std::string_view why) {
     return fail(escape(name) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
-                ": " + escape(why));
+                    ": " + escape(why),
+                EBADMSG);
   };
   try {
     TomlView view;

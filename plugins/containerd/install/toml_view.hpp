@@ -42,7 +42,7 @@ struct TomlView {
   const TomlLeaf* leaf(const KeyPath& path) const;
 };
 
-// Errors: "NAME:LINE:COLUMN: what is wrong".
+// Errors: EBADMSG, "NAME:LINE:COLUMN: what is wrong".
 Result<TomlView> view_toml(std::string_view text, std::string_view name);
 
 }  // namespace usher::containerd

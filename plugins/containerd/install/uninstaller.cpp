@@ -89,7 +89,7 @@ class Removal : private install::Run {
     if (!now) {
       return;
     }
-    const auto back = or_throw(take_back(*now, path));
+    const auto back = or_throw(files_.explained(take_back(*now, path)));
     for (const auto& left : back.left) {
       report().step(USHER_STEP_MANUAL, path, left);
     }

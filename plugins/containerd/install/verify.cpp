@@ -1,7 +1,9 @@
 // usher.install/1's verify: is everything as install leaves it, and does the containerd that runs
 // use it?
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <optional>
 #include <sstream>
 
 #include "base/escape.hpp"
@@ -40,7 +42,18 @@ class Check {
       install::check_program(node_, options_, program, version.value_or(USHER_VERSION), kMend,
                              report_);
     }
-    const Draft draft = make_draft(options_, node_, programs_, program);
+    std::optional<Draft> made;
+    try {
+      made = make_draft(options_, node_, programs_, program);
+    } catch (const plugin::Failure& failure) {
+      if (failure.code() != EBADMSG) {
+        throw;
+      }
+      report_.problem(failure.what());
+      ask_anyway();
+      return;
+    }
+    const Draft& draft = *made;
     for (const auto* list : {&draft.specs, &draft.files}) {
       for (const auto& file : *list) {
         check_file(file);
@@ -140,6 +153,22 @@ class Check {
                       "): nothing shows that the hook is in force; start it and verify again (in a "
                       "container that takes hostPID, or its socket mounted)");
     }
+  }
+
+  // Of a configuration that cannot be read: the containerd that runs read it, or another, before.
+  void ask_anyway() {
+    Draft draft;
+    const auto told = in_force(cri_socket(draft), kStatusDeadline);
+    if (!told) {
+      report_.problem("no containerd says with what it begins containers: " + told.error().message);
+      return;
+    }
+    for (const auto& [name, handler] : told->runtimes) {
+      if (gets_hook(options_, name, handler.type)) {
+        draft.runtimes.push_back({name, handler.type, "", false, 0});
+      }
+    }
+    compare_specs(draft, *told);
   }
 
   // As it lies here.

@@ -172,8 +172,11 @@ void Connection::serve(Frame frame) {
       answer_within_, [self = weak_from_this(), stream, method = request->method](auto) {
         const auto connection = self.lock();
         if (connection != nullptr && connection->pending_.contains(stream)) {
-          connection->answer(
-              stream, write_status({Code::deadline_exceeded, "usher did not decide in time"}));
+          connection->answer(stream,
+                             write_status({Code::deadline_exceeded,
+                                           "usher did not decide within " +
+                                               std::to_string(connection->answer_within_.count()) +
+                                               " ms; see usherctl status on this node"}));
           connection->handlers_.late(method);
         }
       });

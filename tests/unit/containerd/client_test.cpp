@@ -103,6 +103,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_decided_in_time_is_answered_with_an_error_and_c
   const auto answer = ask("StateChange", start_container());
   BOOST_REQUIRE(!answer.has_value());
   BOOST_TEST(answer.error().message.find("status 4") != std::string::npos);
+  BOOST_TEST(answer.error().message.find("within 20 ms; see usherctl status") != std::string::npos);
   BOOST_TEST(host.logged.size() == 1U);
   service.kept.at(0).ok();  // reaches nobody
   service.keep = false;

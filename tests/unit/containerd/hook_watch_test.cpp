@@ -37,6 +37,7 @@ BOOST_AUTO_TEST_CASE(a_start_without_the_hook_shows_that_the_base_spec_is_not_in
   BOOST_TEST(degraded());
   BOOST_TEST(host.healths.back().find("base spec not in force") != std::string::npos);
   BOOST_TEST(host.healths.back().find("c2") != std::string::npos);
+  BOOST_TEST(host.healths.back().find("in time") == std::string::npos);
   BOOST_TEST(warnings() == 1U);
 }
 
@@ -54,6 +55,16 @@ BOOST_AUTO_TEST_CASE(it_is_well_again_when_the_hook_is_called_for_that_runtime) 
   BOOST_REQUIRE(identify().has_value());
   starts("c1", "other");
   BOOST_TEST(healthy());
+}
+
+BOOST_AUTO_TEST_CASE(a_hook_that_may_give_up_is_not_taken_for_none) {
+  serve();
+  start({{"fail", std::string("open")}});
+  registered();
+  starts("c1");
+  BOOST_TEST(degraded());
+  BOOST_TEST(host.healths.back().find("or its call did not reach the agent in time") !=
+             std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(what_was_made_before_the_registration_says_nothing) {

@@ -129,6 +129,29 @@ BOOST_AUTO_TEST_CASE(what_containerd_does_not_take_is_not_left_there) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_configuration_that_was_broken_by_hand_is_told_with_what_to_do) {
+  const auto whole = read(kConfig);
+  put(kConfig, whole + "[plugins\n");
+  auto error = install().error;
+  BOOST_TEST(error.find(kConfig + ":5:") != std::string::npos);
+  BOOST_TEST(error.find("mend that line before its next restart") != std::string::npos);
+  BOOST_TEST(error.find("put back") == std::string::npos);  // there is no backup
+  put(kConfig, whole);
+  installed();
+  put(kConfig, read(kConfig) + "[plugins\n");
+  const auto broken = read(kConfig);
+  error = install().error;
+  BOOST_TEST(error.find("put back the file as it was before Usher's lines, from "
+                        "/etc/usher/containerd/backup") != std::string::npos);
+  BOOST_TEST(uninstall().error.find("mend that line") != std::string::npos);
+  BOOST_TEST(read(kConfig) == broken);
+  // The one that runs is asked all the same.
+  const auto told = verify();
+  BOOST_TEST(told.error == "");
+  BOOST_TEST(told.has_problem("mend that line"));
+  BOOST_TEST(told.has_problem("no containerd says with what it begins containers"));
+}
+
 BOOST_AUTO_TEST_CASE(what_somebody_else_writes_meanwhile_is_not_lost) {
   const auto before = read(kConfig);
   version("2.1.0", "case $2 in *.check.1) echo '# theirs' >>" + at(kConfig).string() + ";; esac\n" +
