@@ -67,48 +67,25 @@ void Stream::send(std::string_view message) {
   if (!is_open() || finishing_) {
     return;
   }
-  unsent_.push_back(kata::frame(message));
-  waiting_ += unsent_.back().size();
-  if (waiting_ > kMaxUnsent) {
+  unsent_.add(kata::frame(message));
+  if (unsent_.bytes() > kMaxUnsent) {
     return drop({"the guest does not read what it is told", ENOBUFS});
   }
   flush();
 }
 
 void Stream::flush() {
-  while (is_open() && !unsent_.empty()) {
-    const std::string_view left = std::string_view(unsent_.front()).substr(sent_);
-    const ssize_t n = ::send(fd_.get(), left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0 && errno != EAGAIN) {
-      return drop(system_error("the connection failed"));
-    }
-    if (n < 0) {
-      if (!writable_) {
-        auto watching =
-            loop_.watch(fd_.get(), USHER_WRITABLE, [self = weak_from_this()](std::uint32_t) {
-              if (const auto stream = self.lock()) {
-                stream->flush();
-              }
-            });
-        if (!watching) {
-          return drop(std::move(watching.error()));
-        }
-        writable_ = std::move(*watching);
-      }
-      return;
-    }
-    sent_ += static_cast<std::size_t>(n);
-    waiting_ -= static_cast<std::size_t>(n);
-    if (sent_ == unsent_.front().size()) {
-      unsent_.pop_front();
-      sent_ = 0;
-    }
+  if (!is_open()) {
+    return;
   }
-  writable_.cancel();
-  if (finishing_ && is_open()) {
+  auto flushed = unsent_.flush(fd_.get(), [self = weak_from_this()] {
+    if (const auto stream = self.lock()) {
+      stream->flush();
+    }
+  });
+  if (!flushed) {
+    drop(std::move(flushed.error()));
+  } else if (finishing_ && unsent_.messages() == 0) {
     drop({"everything was said", 0});
   }
 }
@@ -150,7 +127,6 @@ void Stream::finish(std::chrono::milliseconds patience) {
 // Told from the loop: whoever sends is in the middle of something.
 void Stream::drop(Error why) {
   readable_.cancel();
-  writable_.cancel();
   paused_.cancel();
   patience_.cancel();
   unsent_.clear();

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "cri/loop.hpp"
+#include "cri/unsent.hpp"
 #include "kata/frames.hpp"
 
 namespace usher::kata {
@@ -47,7 +47,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
  private:
   Stream(cri::Loop loop, Fd fd, Handlers handlers)
-      : loop_(loop), fd_(std::move(fd)), handlers_(std::move(handlers)) {}
+      : loop_(loop), fd_(std::move(fd)), handlers_(std::move(handlers)), unsent_(loop) {}
   Result<> watch();
   void receive();
   void flush();
@@ -57,12 +57,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Fd fd_;
   Handlers handlers_;
   FrameReader reader_;
-  std::deque<std::string> unsent_;
-  std::size_t sent_ = 0;  // of the first
-  std::size_t waiting_ = 0;
+  cri::Unsent unsent_;
   bool finishing_ = false;
   cri::Registration readable_;
-  cri::Registration writable_;
   cri::Registration paused_;
   cri::Registration patience_;
   cri::Registration telling_;

@@ -189,7 +189,6 @@ void Connection::serve(Frame frame) {
 
 void Connection::drop(Error why) {
   readable_.cancel();
-  writable_.cancel();
   pending_.clear();
   requests_.clear();
   unsent_.clear();

@@ -16,6 +16,7 @@
 #include "containerd/nri/ttrpc.hpp"
 #include "cri/loop.hpp"
 #include "cri/task.hpp"
+#include "cri/unsent.hpp"
 
 namespace usher::nri {
 
@@ -82,7 +83,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Call;
 
   Connection(cri::Loop loop, Fd fd, Handlers handlers)
-      : loop_(loop), fd_(std::move(fd)), handlers_(std::move(handlers)) {}
+      : loop_(loop), fd_(std::move(fd)), handlers_(std::move(handlers)), unsent_(loop) {}
   Result<> watch();
   void receive();
   Result<> take(std::string_view bytes);
@@ -108,12 +109,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint32_t last_call_ = 0;
   std::map<std::uint32_t, cri::Registration> pending_;  // requests by stream, with their deadlines
   std::map<std::uint32_t, Call*> calls_;                // each lives in its coroutine's frame
-  std::deque<std::string> unsent_;                      // whole frames
-  std::size_t sent_ = 0;                                // of the first
+  cri::Unsent unsent_;                                  // whole frames
   std::vector<std::coroutine_handle<>> ready_;
   std::unique_ptr<Error> loss_;  // not told yet
   cri::Registration readable_;
-  cri::Registration writable_;
   cri::Registration settling_;
 };
 

@@ -1,6 +1,4 @@
 // What goes out on a connection: answers, calls, and the frames that wait for room.
-#include <sys/socket.h>
-
 #include <utility>
 
 #include "containerd/nri/connection.hpp"
@@ -34,46 +32,26 @@ void Connection::send(std::uint32_t connection, const Frame& frame) {
     return;
   }
   for (auto& part : mux_frames(connection, ttrpc_message(frame))) {
-    unsent_.push_back(std::move(part));
+    unsent_.add(std::move(part));
   }
-  if (unsent_.size() > kMaxQueuedFrames) {
+  if (unsent_.messages() > kMaxQueuedFrames) {
     return drop({"the runtime does not read what we answer", ENOBUFS});
   }
   flush();
 }
 
 void Connection::flush() {
-  while (is_open() && !unsent_.empty()) {
-    const std::string_view left = std::string_view(unsent_.front()).substr(sent_);
-    const ssize_t n = ::send(fd_.get(), left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0 && errno != EAGAIN) {
-      return drop(system_error("the NRI connection failed"));
-    }
-    if (n < 0) {
-      if (!writable_) {
-        auto watching =
-            loop_.watch(fd_.get(), USHER_WRITABLE, [self = weak_from_this()](std::uint32_t) {
-              if (const auto connection = self.lock()) {
-                connection->flush();
-              }
-            });
-        if (!watching) {
-          return drop(std::move(watching.error()));
-        }
-        writable_ = std::move(*watching);
-      }
-      return;
-    }
-    sent_ += static_cast<std::size_t>(n);
-    if (sent_ == unsent_.front().size()) {
-      unsent_.pop_front();
-      sent_ = 0;
-    }
+  if (!is_open()) {
+    return;
   }
-  writable_.cancel();
+  const auto flushed = unsent_.flush(fd_.get(), [self = weak_from_this()] {
+    if (const auto connection = self.lock()) {
+      connection->flush();
+    }
+  });
+  if (!flushed) {
+    drop({"NRI: " + flushed.error().message, flushed.error().code});
+  }
 }
 
 }  // namespace usher::nri
