@@ -164,7 +164,8 @@ void Bridge::guests_session(void* self, usher_string sandbox_id,
                     .trouble = texts.take(from->trouble, "trouble"),
                     .problem = texts.take(from->problem, "problem"),
                     .enforces = from->enforces,
-                    .applied = from->applied};
+                    .applied = from->applied,
+                    .away = from->away != 0};
   texts.bits(from->enforces);
   if (texts.misuse()) {
     return bridge.misbehaved(*texts.misuse());

@@ -44,7 +44,7 @@ constexpr inline std::uint32_t kFirstSize<usher_install_step> = 56;
 template <>
 constexpr inline std::uint32_t kFirstSize<usher_guest_claim> = 56;
 template <>
-constexpr inline std::uint32_t kFirstSize<usher_guest_session> = 112;
+constexpr inline std::uint32_t kFirstSize<usher_guest_session> = 120;
 template <>
 constexpr inline std::uint32_t kFirstSize<usher_guest_relay> = 24;
 

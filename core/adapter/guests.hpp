@@ -47,6 +47,7 @@ struct GuestSession {
   std::string problem;
   std::uint32_t enforces = 0;
   std::uint64_t applied = 0;
+  bool away = false;
 };
 
 enum class GuestStage : std::uint8_t { running = USHER_GUEST_RUNNING, ended = USHER_GUEST_ENDED };

@@ -109,7 +109,9 @@ v1::Guest render(const GuestSandbox& sandbox, const identity::Identity& who) {
   out.set_pod_namespace(who.pod_namespace);
   out.set_pod_name(who.pod_name);
   out.set_containers(static_cast<std::uint32_t>(sandbox.containers.size()));
-  out.set_session(sandbox.connected ? "connected" : sandbox.session ? "lost" : "none");
+  out.set_session(!sandbox.session                              ? "none"
+                  : sandbox.connected && !sandbox.session->away ? "connected"
+                                                                : "lost");
   out.set_backend(sandbox.kernel.backend);
   out.set_generation(sandbox.policies == nullptr ? 0 : sandbox.policies->generation);
   if (sandbox.session) {

@@ -169,7 +169,8 @@ void Guest::tell_session() {
                         .trouble = away.empty() ? hello.trouble() : away,
                         .problem = session_->problem,
                         .enforces = hello.enforces(),
-                        .applied = session_->applied});
+                        .applied = session_->applied,
+                        .away = session_->link == 0});
 }
 
 }  // namespace usher::kata

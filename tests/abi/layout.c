@@ -237,7 +237,7 @@ _Static_assert(offsetof(usher_guest_policies, generation) == 8, "usher_guest_pol
 _Static_assert(offsetof(usher_guest_policies, items) == 16, "usher_guest_policies.items");
 _Static_assert(offsetof(usher_guest_policies, count) == 24, "usher_guest_policies.count");
 _Static_assert(sizeof(usher_guest_granted) == 24, "usher_guest_granted");
-_Static_assert(SIZE_IS(usher_guest_session, 112), "usher_guest_session");
+_Static_assert(SIZE_IS(usher_guest_session, 120), "usher_guest_session");
 _Static_assert(offsetof(usher_guest_session, enforces) == 4, "usher_guest_session.enforces");
 _Static_assert(offsetof(usher_guest_session, sandbox_id) == 8, "usher_guest_session.sandbox_id");
 _Static_assert(offsetof(usher_guest_session, backend) == 24, "usher_guest_session.backend");
@@ -246,6 +246,7 @@ _Static_assert(offsetof(usher_guest_session, version) == 56, "usher_guest_sessio
 _Static_assert(offsetof(usher_guest_session, trouble) == 72, "usher_guest_session.trouble");
 _Static_assert(offsetof(usher_guest_session, applied) == 88, "usher_guest_session.applied");
 _Static_assert(offsetof(usher_guest_session, problem) == 96, "usher_guest_session.problem");
+_Static_assert(offsetof(usher_guest_session, away) == 112, "usher_guest_session.away");
 _Static_assert(SIZE_IS(usher_guests, 48), "usher_guests");
 _Static_assert(offsetof(usher_guests, claim) == 8, "usher_guests.claim");
 _Static_assert(offsetof(usher_guests, report) == 16, "usher_guests.report");

@@ -95,7 +95,7 @@ asking() { ends "$OTHER" "exit 0" guest "pgrep -x usher-watchdog"; }
 check "a claim waits for its verdict" wait_for 5 asking
 read -r -t 0.3 <>"$W/never"
 machine_kill "$OTHER"
-away() { guest_of "$OTHER" | jq -r .trouble | grep -q "not connected"; }
+away() { guest_of "$OTHER" | jq -r '.session + " " + .trouble' | grep -q "^lost .*not connected"; }
 check "a machine that ends in the middle of a claim is noticed: status says that its agent is away" wait_for 5 away
 rm -rf "${KATA:?}/sandboxes/$OTHER"
 check "and forgotten with its folder" wait_for 5 test ! -e "$W/run/kata/$OTHER"

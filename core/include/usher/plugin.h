@@ -449,6 +449,8 @@ typedef struct usher_guest_session {
   usher_string trouble; /* the guest's word, or empty */
   uint64_t applied;     /* the generation that the guest last said is in force, 0: none */
   usher_string problem; /* why a later one is not, or empty */
+  uint32_t away;        /* not 0: no connection now; it may be taken up again */
+  uint32_t reserved;
 } usher_guest_session;
 
 #define USHER_GUEST_RUNNING 1u

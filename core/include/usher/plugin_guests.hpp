@@ -51,6 +51,7 @@ struct GuestSession {
   std::string_view problem = {};
   std::uint32_t enforces = 0;
   std::uint64_t applied = 0;  // the generation that is in force in the guest; 0: none
+  bool away = false;          // no connection now; it may be taken up again
 };
 
 namespace detail {
@@ -169,10 +170,17 @@ class Guests {
     table_->report(host_.context(), raw(sandbox_id), raw(container_id), stage);
   }
   void session(const GuestSession& session) const {
-    const usher_guest_session form{
-        sizeof form,          session.enforces,    raw(session.sandbox_id),
-        raw(session.backend), raw(session.kernel), raw(session.version),
-        raw(session.trouble), session.applied,     raw(session.problem)};
+    const usher_guest_session form{sizeof form,
+                                   session.enforces,
+                                   raw(session.sandbox_id),
+                                   raw(session.backend),
+                                   raw(session.kernel),
+                                   raw(session.version),
+                                   raw(session.trouble),
+                                   session.applied,
+                                   raw(session.problem),
+                                   session.away ? 1U : 0U,
+                                   0};
     table_->session(host_.context(), raw(session.sandbox_id), &form);
   }
   void no_session(std::string_view sandbox_id) const {

@@ -158,6 +158,14 @@ BOOST_AUTO_TEST_CASE(a_session_is_shown_and_gets_the_policies_at_once) {
   run_posted();
   BOOST_TEST(host.told.size() == 1U);
   BOOST_TEST(logged("policy p1: no"));
+  auto away = session("lsm", 7, "it is not connected");
+  away.away = true;
+  guests.session("kata", "sandbox-1", away);
+  shown = render(guests.sandboxes().at("sandbox-1"), guests.whole("sandbox-1"));
+  BOOST_TEST(shown.session() == "lost");
+  guests.session("kata", "sandbox-1", session("lsm", 7));
+  shown = render(guests.sandboxes().at("sandbox-1"), guests.whole("sandbox-1"));
+  BOOST_TEST(shown.session() == "connected");
   guests.no_session("sandbox-1");
   shown = render(guests.sandboxes().at("sandbox-1"), guests.whole("sandbox-1"));
   BOOST_TEST(shown.session() == "lost");

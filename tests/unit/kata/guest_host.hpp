@@ -28,6 +28,7 @@ class GuestHost {
     std::string backend, kernel, version, trouble, problem;
     std::uint32_t enforces = 0;
     std::uint64_t applied = 0;
+    bool away = false;
   };
   struct Event {
     std::uint32_t kind;
@@ -215,7 +216,8 @@ class GuestHost {
                              .trouble = std::string(plugin::view(session->trouble)),
                              .problem = std::string(plugin::view(session->problem)),
                              .enforces = session->enforces,
-                             .applied = session->applied};
+                             .applied = session->applied,
+                             .away = session->away != 0};
   }
   static void tell(void* self, usher_string sandbox, usher_string event) {
     of(self).told.push_back(std::string(plugin::view(sandbox)) + " " +

@@ -190,6 +190,7 @@ BOOST_AUTO_TEST_CASE(is_taken_up_after_the_agent_was_started_anew) {
   host.sessions.clear();
   start();
   BOOST_TEST(host.sessions[a].trouble.find("not connected") != std::string::npos);
+  BOOST_TEST(host.sessions[a].away);
   // Else its policies would be judged by a kernel that can do nothing.
   BOOST_TEST(host.sessions[a].backend == "lsm");
   BOOST_TEST(host.sessions[a].enforces == USHER_GUEST_ENFORCES_EXEC);
