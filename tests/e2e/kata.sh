@@ -19,12 +19,44 @@ asking() { awk '$6 == "03" && /kata.hvsock_4051$/ { n++ } END { exit !n }' /proc
 quiet() { ! asking; }
 by_hand() { guest "$1" guest "/usher/tests/vm/kata/by_hand $2 $3"; }
 
+# What this policy asks for in the guest cannot be had there; on the host it holds the machine's own
+# processes, here one that stands for virtiofsd and was there before the agent heard of the sandbox.
+mkdir "$W/denied" && cp "$BIN/tests/probe" "$W/denied/probe"
+policy machines <<T
+[policy]
+name = "machines"
+degrade = true
+[select]
+namespaces = ["open"]
+sandboxes = true
+[[rule]]
+name = "machines-run-no-probe"
+on = "exec"
+paths = ["$W/denied/"]
+action = "kill"
+T
+ctl reload >"$W/out/reload" 2>&1 || not_ok "reload: $(head -c 300 "$W/out/reload")"
+mkfifo "$KATA/machines/helper"
+
 # ---- guests without an agent of ours: the hook claims from the relay
-need_pod OPEN "a pod that no policy selects gets its machine" open web-0 1
+need_pod OPEN "a pod whose policy may be degraded gets its machine" open web-0 1
 C=$(kata_container "$OPEN" open web-0 1 main /bin/sh -c '/denied/probe mark /marks/main; exec sleep 100000')
 check "its container starts, whatever another's hook returns" pods start "$C"
 check "and runs in the machine" wait_for 10 guest_ran "$OPEN" main
 check "the agent knows it as the guest's" eval 'workloads | tee "$W/w" | grep -q "$C"'
+
+
+# ---- the machine's own processes on the host
+one_machine() { workloads | jq -e --arg id "$OPEN" '[.. | objects | select(.container_id? == $id)] | length == 1'; }
+check "the machine is a workload of its pod on the host" wait_for 10 one_machine
+cat >"$KATA/machines/helper-$OPEN" <<T
+"$BIN/tests/probe" mark "$W/machine-may"
+"$W/denied/probe" mark "$W/machine-may-not"
+echo \$? >"$W/machine-said"
+T
+check "a process of the machine's runs what its pod's policy lets it" wait_for 10 test -s "$W/machine-said" -a -e "$W/machine-may"
+check "and not what that denies" eval '[ "$(cat "$W/machine-said")" != 0 ] && [ ! -e "$W/machine-may-not" ]'
+check "the event names pod, policy and rule" wait_for 5 eval 'grep "$W/denied/probe" "$W/usherd.log" | grep web-0 | grep -q "machines-run-no-probe"'
 
 need_pod PAID "a pod whose policy cannot be enforced gets its machine" payments pay-0 2
 D=$(kata_container "$PAID" payments pay-0 2 main /denied/probe mark /marks/main)
