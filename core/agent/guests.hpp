@@ -132,8 +132,8 @@ class Guests final : public adapter::GuestDesk {
   Result<adapter::GuestGrant> decide(const adapter::GuestClaim& claim);
   Result<adapter::GuestGrant> decide_sandbox(const adapter::GuestClaim& claim);
   Result<adapter::GuestGrant> grant(const adapter::GuestClaim& claim, GuestSandbox& sandbox,
-                                    GuestContainer& container, identity::Identity who,
-                                    const std::string& runtime);
+                                    GuestContainer& container, Result<policy::RuleSet> rules,
+                                    const identity::Identity& who, const std::string& runtime);
   // Brings a container that runs to the policies in force; true where something changed.
   bool reapply(const std::string& sandbox_id, GuestSandbox& sandbox, GuestContainer& container);
   void reapply_all(const std::string& sandbox_id, GuestSandbox& sandbox, Reapplied& done);

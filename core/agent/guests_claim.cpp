@@ -77,12 +77,13 @@ Result<GuestGrant> Guests::decide(const GuestClaim& claim) {
   if (auto joined = p_.sandboxes.join(container.runtime, who); !joined) {
     return std::unexpected(std::move(joined.error()));
   }
-  return grant(claim, sandboxes_.find(claim.sandbox_id)->second, container, std::move(who),
-               container.runtime);
+  return grant(claim, sandboxes_.find(claim.sandbox_id)->second, container,
+               p_.policies.resolve(who, container.runtime), who, container.runtime);
 }
 
-// A sandbox's own container starts before some runtimes tell of the sandbox at all. Then it may run
-// where no policy could apply to it, whatever the pod is.
+// A sandbox's own container starts before some runtimes (containerd 2) tell of the sandbox at all,
+// and they do not tell before it runs. Then it runs under no policy until they have told:
+// learn_of() brings it under those that apply. To hold it back would be no pod at all.
 Result<GuestGrant> Guests::decide_sandbox(const GuestClaim& claim) {
   const auto* known = at(claim.sandbox_id, claim.container_id);
   if (known != nullptr && known->state != State::created) {
@@ -90,21 +91,14 @@ Result<GuestGrant> Guests::decide_sandbox(const GuestClaim& claim) {
   }
   auto who = whole(claim.sandbox_id);
   std::string runtime;
+  bool is_told = true;
   if (const auto told = p_.sandboxes.told(claim.sandbox_id)) {
     runtime = told->runtime;
   } else if (known != nullptr && !known->adapter.empty()) {
     who = known->identity;
     runtime = known->runtime;
   } else {
-    const auto& all = p_.policies.set().policies;
-    const auto one =
-        std::ranges::find_if(all, [](const auto& policy) { return policy->select.sandboxes; });
-    if (one != all.end()) {
-      return fail_in(fmt::format("whether policy {} applies to the sandbox's own container "
-                                 "depends on its pod",
-                                 (*one)->name),
-                     told.error());
-    }
+    is_told = false;
     who.handler_unknown = who.record_unknown = true;
     who.identity_source = "its relay's transport";
   }
@@ -121,7 +115,8 @@ Result<GuestGrant> Guests::decide_sandbox(const GuestClaim& claim) {
     places_.emplace(claim.container_id, claim.sandbox_id);
   }
   auto granted =
-      grant(claim, **place, *at(claim.sandbox_id, claim.container_id), std::move(who), runtime);
+      grant(claim, **place, *at(claim.sandbox_id, claim.container_id),
+            is_told ? p_.policies.resolve(who, runtime) : Result<policy::RuleSet>(), who, runtime);
   if (!granted && is_new) {
     (*place)->containers.erase(claim.container_id);
     places_.erase(claim.container_id);
@@ -131,10 +126,9 @@ Result<GuestGrant> Guests::decide_sandbox(const GuestClaim& claim) {
 }
 
 Result<GuestGrant> Guests::grant(const GuestClaim& claim, GuestSandbox& sandbox,
-                                 GuestContainer& container, identity::Identity who,
-                                 const std::string& runtime) {
+                                 GuestContainer& container, Result<policy::RuleSet> rules,
+                                 const identity::Identity& who, const std::string& runtime) {
   GuestKernel kernel{claim.backend, claim.enforces};
-  auto rules = p_.policies.resolve(who, runtime);
   if (!rules) {
     return fail_in("cannot tell which policies apply", std::move(rules.error()));
   }
@@ -163,7 +157,7 @@ Result<GuestGrant> Guests::grant(const GuestClaim& claim, GuestSandbox& sandbox,
                   fmt::format("may run in its guest (backend {}); {} apply", shown(claim.backend),
                               count == 1 ? "1 policy" : fmt::format("{} policies", count)),
                   &who);
-  return GuestGrant{std::move(who), runtime, std::move(*policies)};
+  return GuestGrant{who, runtime, std::move(*policies)};
 }
 
 Result<std::shared_ptr<const GuestPolicies>> Guests::join_policies(const GuestSandbox& sandbox) {
