@@ -47,7 +47,7 @@ check "the agent knows it as the guest's" eval 'workloads | tee "$W/w" | grep -q
 
 
 # ---- the machine's own processes on the host
-one_machine() { workloads | jq -e --arg id "$OPEN" '[.. | objects | select(.container_id? == $id)] | length == 1'; }
+one_machine() { workloads | jq -e --arg id "$OPEN" '[.. | objects | select(.container_id? == $id and .host_root)] | length == 1'; }
 check "the machine is a workload of its pod on the host" wait_for 10 one_machine
 cat >"$KATA/machines/helper-$OPEN" <<T
 "$BIN/tests/probe" mark "$W/machine-may"
