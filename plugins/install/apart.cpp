@@ -17,6 +17,8 @@
 #include <cstring>
 #include <utility>
 
+#include "install/exec_words.hpp"
+
 namespace usher::install {
 namespace {
 
@@ -26,15 +28,6 @@ struct Failed {
   Step step = Step::none;
   int code = 0;
 };
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  for (auto& text : texts) {
-    out.push_back(text.data());
-  }
-  out.push_back(nullptr);
-  return out;
-}
 
 // Without it nothing can be bound to 127.0.0.1. Whoever misses it says so.
 void raise_loopback() {
@@ -108,8 +101,8 @@ Result<Apart> Apart::start(std::vector<std::string> arguments, std::vector<std::
   }
   const Fd read_end(ends[0]);
   Fd write_end(ends[1]);
-  const auto words = pointers(arguments);
-  const auto variables = pointers(environment);
+  const auto words = exec_words(arguments);
+  const auto variables = exec_words(environment);
   const Plan plan{words.data(), variables.data(), out, err, ::getpid(), &views};
   const pid_t pid = ::fork();
   if (pid < 0) {

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/fd.hpp"
+#include "install/exec_words.hpp"
 
 namespace usher::install {
 namespace {
@@ -32,15 +33,6 @@ Result<Pipe> make_pipe() {
   return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  for (auto& text : texts) {
-    out.push_back(text.data());
-  }
-  out.push_back(nullptr);
-  return out;
-}
-
 Result<pid_t> spawn(std::vector<std::string> arguments, std::vector<std::string> environment,
                     int out, int err) {
   posix_spawn_file_actions_t actions;
@@ -55,8 +47,8 @@ Result<pid_t> spawn(std::vector<std::string> arguments, std::vector<std::string>
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setpgroup(&attributes, 0);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-  const auto args = pointers(arguments);
-  const auto env = pointers(environment);
+  const auto args = exec_words(arguments);
+  const auto env = exec_words(environment);
   pid_t pid = 0;
   const int error = ::posix_spawn(&pid, args[0], &actions, &attributes, args.data(), env.data());
   ::posix_spawn_file_actions_destroy(&actions);
